@@ -1,0 +1,78 @@
+# What can be done here; `make` alone lists it. Standard output belongs to the commands that are run, the rest goes to stderr.
+.SILENT:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+# A name on the path proves nothing (version managers leave shims that only fail): each candidate has to run.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3; do \
+	$$name -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+	&& { echo $$name; break; }; done)
+
+BIN := .venv/bin
+UV := $(BIN)/uv
+INSTALL := $(UV) pip install --quiet --require-hashes --build-constraints environments/build.txt
+EDITABLE := $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links
+
+MAIN := .venv/.ready
+ENGINES := .environments/spark/.ready .environments/flink/.ready
+
+.PHONY: help setup environments demo test check format lock bench clean
+
+help:  ## list what can be done
+	sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand --tabs=22
+
+setup: $(MAIN)  ## make .venv from its lock, nothing else
+
+demo: $(MAIN)  ## watch a faulty sensor stream being judged (DEMO='--rows 200000 --quiet --json')
+	$(BIN)/stillwell demo $(DEMO)
+
+test: environments  ## run all tests, those inside Spark and Flink too (TEST='tests/kernel -k range')
+	$(BIN)/pytest --numprocesses 2 --durations 15 $(TEST)
+
+check: $(MAIN)  ## look for faults of format, style and types
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+format: $(MAIN)  ## format all code and mend what can be mended by itself
+	$(BIN)/ruff check --fix-only --quiet
+	$(BIN)/ruff format --quiet
+
+bench: $(MAIN)  ## run every benchmark; each prints one line of JSON (BENCH=--long)
+	for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark" $(BENCH); done
+
+environments: $(UV)  ## make .venv and the environments of both engines, at the same time
+	$(MAKE) --jobs 3 $(ENGINES) $(MAIN)
+
+lock: $(UV)  ## choose the newest versions of everything anew
+	echo uv | $(COMPILE) - --output-file environments/uv.txt
+	echo setuptools | $(COMPILE) - --output-file environments/build.txt
+	$(COMPILE) pyproject.toml --group dev --extra delta --extra zstd --output-file environments/main.txt
+	$(COMPILE) pyproject.toml environments/spark.in --output-file environments/spark.txt
+	$(COMPILE) pyproject.toml environments/flink.in --output-file environments/flink.txt
+
+clean:  ## remove the environments and what tools left behind; downloads stay cached
+	rm -rf .venv .environments .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+$(UV): environments/uv.txt
+	test -n "$(PYTHON)" || { echo 'error: Stillwell needs Python 3.11 or 3.12 with venv: install one, or say PYTHON=/path/to/it' >&2; exit 1; }
+	echo "making .venv with $(PYTHON) …" >&2
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $< >&2
+	touch $@
+
+$(MAIN): environments/main.txt environments/build.txt pyproject.toml $(UV)
+	$(INSTALL) --python $(BIN)/python --requirement $< >&2
+	$(EDITABLE) --python $(BIN)/python >&2
+	touch $@
+
+$(ENGINES): .environments/%/.ready: environments/%.txt environments/build.txt pyproject.toml $(UV)
+	echo "making .environments/$* …" >&2
+	$(UV) venv --quiet --clear --python $(BIN)/python .environments/$* >&2
+	$(INSTALL) --python .environments/$*/bin/python --requirement $< >&2
+	$(EDITABLE) --python .environments/$*/bin/python >&2
+	touch $@

@@ -1,0 +1,178 @@
+"""The frame of all verbs: finds them by their file names, lists them in groups, and turns every end into an exit code."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import importlib.util
+import os
+import pkgutil
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+import stillwell
+from stillwell.cli._crash import crash
+from stillwell.cli.base import GROUPS, Outcome, Output, silence
+from stillwell.errors import Problem, StillwellError, did_you_mean, fail
+
+_FRAME = {"base"}
+_HERE = str(Path(__file__).parent)
+
+_UsageError = typer.BadParameter.__base__
+_Refused = _UsageError.__base__  # typer brings its own click, or uses that of others: the exceptions are found by kin
+assert _Refused is not None
+
+
+@dataclass(frozen=True)
+class Verb:
+    """What is known of a verb without importing it."""
+
+    name: str
+    purpose: str
+    group: str
+    rank: int
+
+
+def verbs() -> list[str]:
+    """The names of all verbs."""
+    found = (module.name for module in pkgutil.iter_modules([_HERE]))
+    return sorted(name for name in found if not name.startswith("_") and name not in _FRAME)
+
+
+def described(name: str) -> Verb:
+    """What the file of a verb says about it."""
+    spec = importlib.util.find_spec(f"{__package__}.{name}")
+    assert spec is not None
+    assert spec.origin is not None
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    purpose = " ".join((ast.get_docstring(tree) or "").split("\n\n")[0].split())
+    said = (node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PLACE")
+    group, rank = ast.literal_eval(next(said))
+    return Verb(name, purpose, group, rank)
+
+
+def command(name: str) -> TyperCommand:
+    """The verb itself, imported now."""
+    module = importlib.import_module(f"{__package__}.{name}")
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    examples = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in module.EXAMPLES)
+    app.command(name, epilog=examples, context_settings=_HELP)(_heard(getattr(module, name)))
+    made = typer.main.get_command(app)
+    assert isinstance(made, TyperCommand)
+    return made
+
+
+def _heard(verb: Callable[..., Outcome]) -> Callable[..., Outcome]:
+    """The verb, which ends well when nobody listens any more."""
+
+    @functools.wraps(verb)
+    def heard(*arguments: Any, **options: Any) -> Outcome:
+        try:
+            outcome = verb(*arguments, **options)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            silence()
+            outcome = Outcome.YES
+        return outcome
+
+    return heard
+
+
+class Verbs(TyperGroup):
+    """The command without a verb."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """All verbs, as they stand in the help."""
+        return [verb.name for verb in self._listed()]
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:  # type: ignore[override]
+        """A verb as the help and the shell's completion list it: its name and purpose."""
+        return TyperCommand(cmd_name, help=described(cmd_name).purpose) if cmd_name in verbs() else None
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        """The verb that is to run."""
+        if args[0] in verbs():
+            return args[0], command(args[0]), args[1:]
+        if not ctx.resilient_parsing and not args[0].startswith("-"):
+            raise fail(StillwellError, "usage", f"There is no verb `{args[0]}`.", did_you_mean(args[0], verbs()))
+        return super().resolve_command(ctx, args)  # type: ignore[arg-type]
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        """The verbs in their groups."""
+        listed = self._listed()
+        widest = max(len(verb.name) for verb in listed)
+        for group in GROUPS:
+            rows = [(verb.name.ljust(widest), verb.purpose) for verb in listed if verb.group == group]
+            if rows:
+                with formatter.section(group):
+                    formatter.write_dl(rows)
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
+        """Run, and leave the process with the exit code that was come to."""
+        arguments = sys.argv[1:] if args is None else list(args)
+        run = functools.partial(super().main, arguments, "stillwell", **{**extra, "standalone_mode": False})
+        sys.exit(_ended(run, Output(json="--json" in arguments), arguments))
+
+    @staticmethod
+    def _listed() -> list[Verb]:
+        return sorted(map(described, verbs()), key=lambda verb: (GROUPS.index(verb.group), verb.rank))
+
+
+def _ended(run: Callable[[], Any], output: Output, arguments: list[str]) -> int:
+    """The exit code of a run, whichever way it ends; why it could not be told is told."""
+    try:
+        return int(run() or 0)
+    except StillwellError as error:
+        output.problems(error.problems)
+    except (KeyboardInterrupt, typer.Abort):
+        return 128 + signal.SIGINT
+    except _Refused as refused:  # type: ignore[misc]
+        output.problems((_usage(refused),))
+    except Exception as error:  # noqa: BLE001 - this is where every crash ends
+        output.problems((crash(error, arguments),))
+    return Outcome.UNKNOWN
+
+
+def _usage(refused: Any) -> Problem:
+    where = getattr(refused.ctx, "command_path", "stillwell") if getattr(refused, "ctx", None) else "stillwell"
+    close = getattr(refused, "possibilities", None)
+    what = refused.message if close else refused.format_message()
+    fix = f"Did you mean {' or '.join(f'`{one}`' for one in close)}?" if close else f"See `{where} --help`."
+    return Problem("usage", what.rstrip(".") + ".", fix, path=where)
+
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(name="stillwell", cls=Verbs, rich_markup_mode=None, context_settings=_HELP)
+
+
+@app.callback(invoke_without_command=True, subcommand_metavar="VERB ...")
+def _start(
+    ctx: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False
+) -> int:
+    """Every record judged while it flows; nothing lost."""
+    if version:
+        Output().say(f"stillwell {stillwell.__version__}")
+        raise typer.Exit(Outcome.YES)
+    if ctx.invoked_subcommand is None:
+        sys.stderr.write(ctx.get_help() + "\n")
+        return Outcome.UNKNOWN
+    return Outcome.YES
+
+
+def main() -> None:
+    """Run the command line of this process; always ends by SystemExit."""
+    for name in ("stdout", "stderr"):
+        # A process may be started with these closed, or with an encoding that lacks what we say.
+        stream = getattr(sys, name) or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        stream.reconfigure(errors="backslashreplace")
+        setattr(sys, name, stream)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    typer.main.get_command(app).main()

@@ -1,0 +1,173 @@
+"""Opens what a person names as DATA: files, globs, folders, Delta tables, standard input; and numbers their records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwell._find import find
+from stillwell.connectors.base import Place, Source
+from stillwell.connectors.files.found import found
+from stillwell.errors import ConnectorError, Problem, StillwellError, Where, fail
+from stillwell.kernel.base import Format
+
+_MOST_RECORDS, _MOST_BYTES = 100_000, 64 << 20
+
+
+class DataFormat(StrEnum):
+    """How DATA is written, where its name does not tell."""
+
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How DATA is to be read: its format and delimiter, the names of columns that have no header, a Delta version."""
+
+    format: DataFormat | None = None
+    delimiter: str | None = None
+    header: tuple[str, ...] = ()
+    at: str | None = None
+
+    def told(self) -> Any:
+        """The format as connectors want it told; None where the name of a file tells."""
+        options: dict[str, Any] = {"delimiter": self.delimiter} if self.delimiter else {}
+        options |= {"header": list(self.header)} if self.header else {}
+        form = self.format or (DataFormat.CSV if options else None)
+        if options and form is not DataFormat.CSV:
+            what = f"{form} has neither a delimiter nor a header."
+            raise fail(StillwellError, "usage", what, "Say --format csv, or leave them out.")
+        return {str(form): options} if options else form and str(form)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some records of one source, and the number of each: its line, or its row where there are no lines."""
+
+    batch: pa.Table
+    numbers: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Data:
+    """One file, table or stream; `unit` is what its records are counted in, line or row; a Delta table is `versioned`."""
+
+    name: str
+    source: Source
+    unit: str
+    path: Path | None = None
+    versioned: bool = False
+
+    @property
+    def format(self) -> Format:
+        """How the kernel must decode its records."""
+        return self.source.format
+
+    def parts(self) -> Iterator[Part]:
+        """All records, in parts that fit in memory.
+
+        Raises:
+            ConnectorError: code `unreadable`, also in the middle of a file that is broken there.
+        """
+        # The first line of delimited text is its header, unless that was told.
+        number = 2 if self.format.name == "csv" and not self.format.options.get("header") else 1
+        wanted = 10_000
+        with _legible(self.name):
+            self.source.open()
+            while not self.source.finished:
+                chunk = self.source.read(wanted)
+                if chunk is None:
+                    continue
+                taken = self._lines(chunk.table)
+                ends = number + np.cumsum(taken)
+                yield Part(chunk.table, ends - taken)
+                number = int(ends[-1])
+                wanted = max(1, min(_MOST_RECORDS, _MOST_BYTES * len(taken) // max(1, chunk.table.nbytes)))
+
+    def _lines(self, batch: pa.Table) -> npt.NDArray[np.int64]:
+        """How many lines each record takes: a quoted cell may hold line ends."""
+        taken = np.ones(len(batch), np.int64)
+        if self.format.name == "csv":
+            taken += pc.count_substring(batch["payload"], pattern="\n").fill_null(0).to_numpy()
+        return taken
+
+
+@contextmanager
+def opened(named: list[str], reading: Reading, state: Path) -> Iterator[list[Data]]:
+    """Everything that the names mean, a `Data` for each file; `state` is an empty folder for what sources keep.
+
+    Raises:
+        StillwellError: with a problem for each name that means nothing that can be read.
+    """
+    place = Place("stdin", Path.cwd(), state)
+    told, data, problems = reading.told(), [], []
+    for name in named:
+        try:
+            with _legible(name):
+                data += _meant(name, reading, told, place)
+        except StillwellError as error:
+            problems += [_on_the_command_line(problem, name) for problem in error.problems]
+    if reading.at is not None and not problems and not any(one.versioned for one in data):
+        problems.append(Problem("usage", "Only a Delta table has versions.", "Leave --at out.", path="--at"))
+    if problems:
+        raise StillwellError(problems)
+    try:
+        yield data
+    finally:
+        for one in data:
+            one.source.close()
+
+
+def _meant(name: str, reading: Reading, told: Any, place: Place) -> list[Data]:
+    if name == "-":
+        return [Data("standard input", _built("stdin", place, format=told or "json"), "line")]
+    path = place.path(name)
+    if (path / "_delta_log").is_dir():
+        source = _built("delta", place, path=str(path), at=reading.at)
+        source.check()
+        return [Data(name, source, "row", path, versioned=True)]
+    files = found([name], place)
+    if not files:
+        what = "has no file whose name tells its format" if path.is_dir() else "does not exist"
+        raise fail(ConnectorError, "no-file", f"{name} {what}.", "Check the path.")
+    data = []
+    for file in files:
+        source = _built("files", place, path=str(file), format=told)
+        source.check()
+        unit = "row" if source.format.name == "arrow" else "line"
+        shown = file.relative_to(place.folder) if file.is_relative_to(place.folder) else file
+        data.append(Data(str(shown), source, unit, file))
+    return data
+
+
+def _built(connector: str, place: Place, **options: Any) -> Source:
+    kind = find("connectors", connector, "Source")
+    source: Source = kind(kind.Options(**options), place)
+    return source
+
+
+@contextmanager
+def _legible(name: str) -> Iterator[None]:
+    """Say in one shape that something cannot be read."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        what = f"{name} cannot be read: {(getattr(error, 'strerror', None) or str(error)).splitlines()[0]}."
+        raise fail(ConnectorError, "unreadable", what, "See whether it is whole and yours to read.") from error
+
+
+def _on_the_command_line(problem: Problem, name: str) -> Problem:
+    """The problem, with the name as its place and options as they are written here."""
+    fix = "Say it: --format json, csv or parquet." if problem.code == "unknown-format" else problem.fix
+    return replace(problem, fix=fix, where=problem.where if problem.where.file else Where(name))

@@ -1,0 +1,110 @@
+"""What the verbs about pipelines share: which file is meant, how a run is watched, interrupted and summed up."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stillwell.cli._live import Picture, drawn
+from stillwell.cli.base import Output
+from stillwell.engines.base import Progress, Summary
+from stillwell.errors import StillwellError, fail
+from stillwell.pipeline.load import load
+from stillwell.pipeline.plan import Plan, plan
+from stillwell.pipeline.run import run
+
+DEFAULT = Path("pipeline.yml")
+
+
+def planned(path: Path | None, settings: Sequence[str], output: Output) -> Plan:
+    """The plan of a pipeline: of the file, of the pipeline.yml in the folder, or of the one here."""
+    file = path or DEFAULT
+    if file.is_dir():
+        file = file / DEFAULT
+    if path is None and not file.exists():
+        what = "There is no pipeline.yml here."
+        raise fail(StillwellError, "no-pipeline", what, "Name one, or see what a run looks like: stillwell demo")
+    if path is None:
+        output.say(f"{file}")
+    made = plan(load(file, settings))
+    for warning in made.warnings:
+        output.say(output.paint(f"warning  {warning}", "warn"))
+    return made
+
+
+def watched(made: Plan, output: Output, *, quiet: bool, watch: Callable[[Progress], None] | None = None) -> Summary:
+    """Run a plan, drawing how it goes; the first interruption finishes the open epoch, a second one ends it at once."""
+    picture = Picture()
+
+    def see(progress: Progress) -> None:
+        picture.see(progress)
+        if watch is not None:
+            watch(progress)
+
+    title = f"{made.pipeline.file} · {made.pipeline.engine.name}"
+    with interruptible(output) as stop, drawn(picture, title, output, quiet=quiet):
+        return run(made, see, stop)
+
+
+@contextmanager
+def interruptible(output: Output) -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set; the second of them acts as it always does."""
+    stop = threading.Event()
+
+    def asked(number: int, _frame: object) -> None:
+        output.say("finishing the open epoch; once more to end at once")
+        stop.set()
+        for one in before:
+            signal.signal(one, before[one])
+
+    before: dict[int, Any] = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    for one in before:
+        signal.signal(one, asked)
+    try:
+        yield stop
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def summed(summary: Summary) -> dict[str, Any]:
+    """A summary as plain data: what `--json` gives of a run."""
+    tally = summary.tally
+    stopped = summary.stopped
+    return {
+        "read": summary.read,
+        "accepted": summary.accepted,
+        "quarantined": summary.quarantined,
+        "conserved": summary.conserved,
+        "warned": summary.warned,
+        "repaired": summary.repaired,
+        "epochs": summary.epochs,
+        "recovered": summary.recovered,
+        "seconds": round(summary.seconds, 3),
+        "rules": {} if tally is None else dict(sorted(tally.failures().items(), key=lambda one: -one[1])),
+        "stopped": None if stopped is None else {"rule": stopped.rule, "partition": stopped.partition, "offset": stopped.offset},
+        "interrupted": summary.interrupted,
+    }
+
+
+def say_summary(summary: Summary, output: Output) -> None:
+    """The closing lines of a run."""
+    kept = output.paint("conserved ✓", "good") if summary.conserved else output.paint("NOT CONSERVED ✗", "bad")
+    output.say("─" * 80)
+    output.say(
+        f"read {summary.read:,} = accepted {summary.accepted:,} + quarantined {summary.quarantined:,}   {kept}"
+    )
+    rate = summary.read / max(summary.seconds, 1e-3)
+    parts = [f"{summary.epochs:,} epochs", f"warned {summary.warned:,}", f"repaired {summary.repaired:,}"]
+    parts += [f"{summary.recovered:,} epochs of an earlier run finished"] if summary.recovered else []
+    output.say(" · ".join([*parts, f"{summary.seconds:.1f} s", f"{rate:,.0f} records/s"]))
+    if summary.stopped is not None:
+        stop = summary.stopped
+        output.say(
+            output.paint(f"stopped by {stop.rule}, partition {stop.partition} offset {stop.offset:,}", "bad")
+            + ": that record is quarantined; a new run goes on after this epoch"
+        )

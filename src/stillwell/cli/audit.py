@@ -1,0 +1,59 @@
+"""Proves that a pipeline lost, doubled and altered nothing, or names what."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stillwell.cli._pipeline import planned
+from stillwell.cli.base import Json, Outcome, Output, shown
+from stillwell.delivery.audit import Audited, Finding
+from stillwell.pipeline.audit import audit as prove
+
+PLACE = ("operate", 4)
+EXAMPLES = ("stillwell audit", "stillwell audit demo", "stillwell audit pipelines/sensors.yml --json")
+
+
+def audit(
+    pipeline: Annotated[Path | None, typer.Argument(metavar="[PIPELINE]", help="The file, or its folder; pipeline.yml here.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As the runs had it; may be repeated.")
+    ] = None,
+    json: Json = False,
+) -> Outcome:
+    """Hold source, ledger and sinks against each other.
+
+    What the source still has is read and judged again, and each sink must hold exactly those rows; for the rest the
+    ledger's checksums must fit. Exit code: 0 it holds, 1 it does not, 2 it holds but an epoch is still unfinished.
+    """
+    output = Output(json=json)
+    made = planned(pipeline, settings or (), output)
+    found = prove(made)
+    _say(found, output)
+    parts = dataclasses.asdict(found)
+    output.emit("audit", {"pipeline": made.pipeline.name, "holds": found.holds, **parts})
+    if not found.holds:
+        return Outcome.NO
+    return Outcome.WARNED if found.open else Outcome.YES
+
+
+def _say(found: Audited, output: Output) -> None:
+    output.say(f"accepted {found.accepted:,} rows + quarantined {found.quarantined:,} rows")
+    output.say(f"{found.proved:,} records proved from the source · {found.by_ledger:,} by the ledger's checksums alone")
+    if found.open:
+        output.say(output.paint(f"{found.open:,} records of an epoch that the next run will finish", "warn"))
+    for finding in found.findings:
+        output.say(output.paint("✗ ", "bad") + _told(finding))
+    if found.holds:
+        output.say(output.paint("✓ nothing lost, nothing doubled, nothing altered", "good"))
+
+
+def _told(finding: Finding) -> str:
+    named = ", ".join(f"{offset:,}" for offset in finding.offsets)
+    more = " …" if finding.count > len(finding.offsets) and named else ""
+    where = f" offset {named}{more}" if named else ""
+    detail = f" ({shown(finding.detail)})" if finding.detail else ""
+    return f"{finding.kind:<10} {finding.count:,} in {shown(finding.where)}, partition {finding.partition}{where}{detail}"

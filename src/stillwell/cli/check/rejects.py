@@ -1,0 +1,152 @@
+"""Writes rejected records where `--quarantine` says: all of them or, when the check breaks off, none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwell._need import need
+from stillwell.connectors.jsonl.codec import to_lines
+from stillwell.delivery.durable import aside, door, writing
+from stillwell.errors import ConnectorError, fail
+from stillwell.kernel.program import quarantine_schema
+
+_FIX = "Name a .jsonl or .parquet file, or a folder for a Delta table."
+
+
+class Rejects(Protocol):
+    """Takes rejected records as the kernel hands them out; `close` makes them complete."""
+
+    def add(self, rows: pa.Table) -> None:
+        """Write some records, perhaps none."""
+        ...
+
+    def close(self) -> None:
+        """Write what is left."""
+        ...
+
+
+@contextmanager
+def rejects(out: Path | None, inputs: Iterable[Path]) -> Iterator[Rejects]:
+    """Where rejects go: a new file or table takes the name `out` only once everything is written.
+
+    Raises:
+        ConnectorError: codes `unknown-format`, `same-file`, `exists`, `unwritable`, `disk-full`.
+    """
+    if out is None:
+        yield _Nowhere()
+        return
+    kind = {".jsonl": _Lines, ".ndjson": _Lines, ".parquet": _Rows, "": _Delta}.get(out.suffix)
+    if kind is None:
+        raise fail(ConnectorError, "unknown-format", f"Rejects cannot be written as `{out.suffix}`.", _FIX, path="--quarantine")
+    if any(_same(out, one) for one in inputs):
+        raise fail(ConnectorError, "same-file", f"{out} is what is checked.", "Name another file.", path="--quarantine")
+    if kind is _Delta and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise fail(ConnectorError, "exists", f"{out} is there already.", "Name a new folder.", path="--quarantine")
+    path = out.absolute()
+    door(path)
+    written = aside(path)
+    try:
+        with writing(path):
+            keeping = kind(written)
+            yield keeping
+            keeping.close()
+            if kind is _Delta and path.exists():
+                path.rmdir()
+            os.replace(written, path)
+    finally:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(written) if written.is_dir() else written.unlink()
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
+
+
+class _Nowhere:
+    """Rejects are only counted."""
+
+    def add(self, rows: pa.Table) -> None:
+        """Forget them."""
+
+    def close(self) -> None:
+        """Nothing to complete."""
+
+
+class _Lines:
+    """JSON lines: bytes that are text as they are, others as base64 under `payload_base64`."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+
+    def add(self, rows: pa.Table) -> None:
+        """Write a line for each."""
+        self._file.write(to_lines(rows))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class _Columns:
+    """What Parquet and Delta share: all rows have the columns of the first ones."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._schema: pa.Schema | None = None
+
+    def add(self, rows: pa.Table) -> None:
+        """Write the rows, if they have the columns of those before."""
+        if self._schema is None:
+            self._begin(rows.schema)
+            self._schema = rows.schema
+        if not rows.schema.equals(self._schema):
+            fix = "Check them one by one, or write rejects as .jsonl."
+            raise fail(ConnectorError, "sink-schema", "These files have different columns.", fix, path="--quarantine")
+        if len(rows):
+            self._write(rows)
+
+    def close(self) -> None:
+        """Close; without any record there still is an empty table."""
+        if self._schema is None:
+            self._begin(quarantine_schema(None))
+
+    def _begin(self, schema: pa.Schema) -> None:
+        raise NotImplementedError
+
+    def _write(self, rows: pa.Table) -> None:
+        raise NotImplementedError
+
+
+class _Rows(_Columns):
+    """A Parquet file."""
+
+    def _begin(self, schema: pa.Schema) -> None:
+        self._writer = pq.ParquetWriter(self._path, schema, compression="zstd")
+
+    def _write(self, rows: pa.Table) -> None:
+        self._writer.write_table(rows)
+
+    def close(self) -> None:
+        """Write the end of the file."""
+        super().close()
+        self._writer.close()
+
+
+class _Delta(_Columns):
+    """A new Delta table."""
+
+    def _begin(self, schema: pa.Schema) -> None:
+        library: Any = need("deltalake", who="A quarantine in a folder", extra="delta")
+        self._library = library
+        library.DeltaTable.create(str(self._path), schema=library.Schema.from_arrow(schema))
+
+    def _write(self, rows: pa.Table) -> None:
+        self._library.write_deltalake(str(self._path), rows, mode="append")

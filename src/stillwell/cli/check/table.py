@@ -1,0 +1,128 @@
+"""The answer of a check as people read it: broken rules first, then one line that says whether it passed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stillwell.cli._contract import title
+from stillwell.cli.base import Outcome, Output, shown
+from stillwell.cli.check.answer import Answer, RuleFound
+from stillwell.cli.check.found import Sample
+from stillwell.contract.model import Constraints, Contract, Now
+
+_LONGEST = 60
+
+
+@dataclass(frozen=True)
+class _Row:
+    mark: str
+    style: str
+    rule: str
+    severity: str
+    count: int
+    examples: list[str]
+
+
+def lines(answer: Answer, output: Output) -> Iterator[str]:
+    """All lines of the answer."""
+    found = answer.found
+    data = shown(answer.data[0]) if len(answer.data) == 1 else f"{len(answer.data):,} files"
+    yield f"{shown(title(answer.contract))} judges {data} · {found.read:,} records · {answer.seconds:.1f} s"
+    if asks_the_clock(answer.contract):
+        yield output.paint(f"now is {answer.clock:%Y-%m-%dT%H:%M:%SZ}" + ("" if answer.told else "; --as-of TIME says another"), "dim")
+    rules = list(answer.rules())
+    rows = sorted(_rows(rules, answer), key=lambda row: ("✗!~".index(row.mark), -row.count))
+    yield from _table(rows, found.read, output)
+    for one in rules:
+        if found.read and one.not_evaluated == found.read and not one.rule.name.startswith("payload."):
+            yield f"– {one.rule.name}  not evaluated: no record had what it needs"
+    passed = sum(1 for one in rules if not one.failed and not one.repaired and one.not_evaluated < found.read)
+    if passed:
+        yield f"{output.paint('✓', 'good')} {passed} rule{'s' * (passed > 1)} passed"
+    yield _verdict(answer, output)
+    yield from _hints(answer)
+    yield _kept(answer)
+
+
+def asks_the_clock(contract: Contract) -> bool:
+    """Whether a verdict of this contract can depend on what `now` is."""
+    limits = [level.limits for field in contract.fields for _, _, level in field.levels()]
+    bounds = [bound for one in limits for bound in (one.min, one.max, one.above, one.below)]
+    expressions = [one for rule in contract.rules for one in (rule.expect, rule.where) if one]
+    expressions += [field.value for field in contract.fields if field.value]
+    return any(isinstance(bound, Now) for bound in bounds) or any("now" in one.fields for one in expressions)
+
+
+def _rows(rules: list[RuleFound], answer: Answer) -> Iterator[_Row]:
+    several = len(answer.data) > 1
+    for one in rules:
+        name = one.rule.name
+        if one.failed:
+            mark, style = ("!", "warn") if one.rule.severity == "warn" else ("✗", "bad")
+            examples = [_example(sample, several) for sample in answer.found.samples.get(name, ())]
+            yield _Row(mark, style, name, one.rule.severity, one.failed, examples)
+        if one.repaired:
+            examples = [_example(sample, several) for sample in answer.found.repairs.get(name, ())]
+            yield _Row("~", "dim", name, "repaired", one.repaired, examples)
+
+
+def _table(rows: list[_Row], read: int, output: Output) -> Iterator[str]:
+    if not rows:
+        return
+    rule = max(4, *(len(row.rule) for row in rows))
+    count = max(6, *(len(f"{row.count:,}") for row in rows))
+    beside = all(len(one) + rule + count + 26 <= output.width for row in rows for one in row.examples)
+    yield f"  {'rule':<{rule}}  severity  {'failed':>{count}}     share" + ("  example" if beside else "")
+    for row in rows:
+        mark = output.paint(row.mark, row.style)
+        head = f"{mark} {row.rule:<{rule}}  {row.severity:<8}  {row.count:>{count},}  {100 * row.count / read:6.2f} %"
+        first, *more = row.examples or [""]
+        if beside:
+            yield f"{head}  {first}".rstrip()
+            yield from (" " * (rule + count + 26) + one for one in more)
+        else:
+            yield head
+            yield from (f"    {one}" for one in row.examples)
+
+
+def _example(sample: Sample, several: bool) -> str:
+    where = (f"{shown(sample.data)} " if several else "") + f"{sample.unit} {sample.number}"
+    seen = "nothing" if sample.seen is None else shown(sample.seen)
+    seen = seen if len(seen) <= _LONGEST else seen[: _LONGEST - 1] + "…"
+    if sample.expected is None:
+        return f"{where}: was {seen}"
+    return f"{where}: saw {seen}, expected {shown(sample.expected)}"
+
+
+def _verdict(answer: Answer, output: Output) -> str:
+    found = answer.found
+    notes = [f"{count:,} {what}" for count, what in ((answer.warned, "warned"), (answer.repaired, "repaired")) if count]
+    accepted = f"accepted {found.accepted:,}" + (f" ({', '.join(notes)})" if notes else "")
+    text = f"{accepted} + quarantined {found.quarantined:,} = {found.read:,}"
+    if found.several:
+        text += f"   ({found.several:,} record{'s' * (found.several > 1)} broke several rules)"
+    if answer.tolerated and found.quarantined:
+        text += f"   ({100 * answer.rejected:.2f} % rejected, {100 * answer.tolerated:g} % tolerated)"
+    if answer.outcome is Outcome.NO:
+        return f"{output.paint('FAILED', 'bad')}  {text}"
+    word, style = ("PASSED", "good") if not answer.warned and found.read else ("PASSED with warnings", "warn")
+    return f"{output.paint(word, style)}  {text}"
+
+
+def _hints(answer: Answer) -> Iterator[str]:
+    """What most probably is meant, where a whole file is not what it seems."""
+    found = answer.found
+    if not found.read:
+        yield "! nothing was judged: there is no record"
+    broken = next((one.failed for one in answer.rules() if one.rule.name == "payload.format"), 0)
+    sample = next(iter(found.samples.get("payload.format", ())), None)
+    if sample is not None and broken * 10 >= found.read * 9 and (sample.seen or "").lstrip()[:1] in ("[", "{"):
+        yield "→ Each line must be one record: write a JSON document as lines first, for example by jq -c '.[]'."
+
+
+def _kept(answer: Answer) -> str:
+    code = f"exit {int(answer.outcome)}"
+    if answer.quarantine:
+        return f"quarantine: {answer.found.quarantined:,} records in {shown(str(answer.quarantine))}   {code}"
+    return f"quarantine: not kept; add --quarantine rejects.jsonl   {code}" if answer.found.quarantined else code

@@ -1,0 +1,107 @@
+"""Shows a faulty sensor stream being judged; needs no service and no file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import stillwell
+from stillwell.cli._pipeline import planned, say_summary, summed, watched
+from stillwell.cli._score import Score
+from stillwell.cli.base import Json, Outcome, Output
+from stillwell.delivery.durable import writing
+from stillwell.errors import StillwellError, fail
+from stillwell.pipeline.plan import Plan
+
+PLACE = ("start", 0)
+EXAMPLES = ("stillwell demo", "stillwell demo --seconds 10", "stillwell demo --rows 200000 --quiet --json")
+
+SECONDS = 30.0
+RATE = 40_000
+SENSORS = 100
+READING = 60
+"""Seconds of event time between two readings of a sensor."""
+
+MARKER = ".made-by-stillwell-demo"
+
+PIPELINE = """\
+# Written by `stillwell demo`. The contract beside it is yours to change: then `stillwell run {folder}` goes on with it.
+pipeline: demo
+contract: contract.yml
+source:     {{generator: {{{source}}}}}
+accepted:   {{delta: {{path: accepted}}}}
+quarantine: {{delta: {{path: quarantine}}}}
+engine:     embedded
+"""
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where its files and tables go; what an earlier demo left there is replaced.")] = Path("demo"),
+    rows: Annotated[int | None, typer.Option(metavar="N", min=1, help="So many records as fast as it goes, instead of a time.")] = None,
+    seconds: Annotated[float, typer.Option(metavar="N", min=0.1, help="How long it runs.")] = SECONDS,
+    rate: Annotated[int, typer.Option(metavar="N", min=1, help="Records a second.")] = RATE,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another seed, other records.")] = 7,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ended.")] = False,
+    json: Json = False,
+) -> Outcome:
+    """Judge made-up sensor readings, about one in ten faulty, for half a minute, and hold the verdicts against the truth.
+
+    Good records land in a Delta table, bad ones in another with the reasons. Exit code: 0 if every fault that a rule over
+    one record can see was caught and no clean record was rejected, else 1.
+    """
+    output = Output(json=json)
+    source = f"rows: {rows}" if rows is not None else f"seconds: {seconds:g}, rate: {rate}, speed: {rate * READING / SENSORS:g}"
+    made = _prepared(folder, f"{source}, sensors: {SENSORS}, seed: {seed}", output)
+    score = Score()
+    summary = watched(made, output, quiet=quiet, watch=score.see)
+    say_summary(summary, output)
+    _say(score, folder, output)
+    output.emit(
+        "run",
+        {
+            "pipeline": made.pipeline.name,
+            **summed(summary),
+            "precision": score.precision,
+            "recall": score.recall,
+            "by_fault": score.by_fault(),
+        },
+    )
+    return Outcome.YES if summary.conserved and score.precision == score.recall == 1.0 else Outcome.NO
+
+
+def _prepared(folder: Path, source: str, output: Output) -> Plan:
+    """The files of the demo in a new folder, planned; the tally is kept by sensor, to show which are worst."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
+        what = f"{folder} exists and was not made by the demo."
+        raise fail(StillwellError, "not-empty", what, "Name another folder: stillwell demo FOLDER")
+    with writing(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (folder / MARKER).touch()
+        shutil.copy(example("sensors") / "contract.yml", folder / "contract.yml")
+        (folder / "pipeline.yml").write_text(PIPELINE.format(folder=folder, source=source), encoding="utf-8")
+    made = planned(folder, (), output)
+    return dataclasses.replace(made, job=dataclasses.replace(made.job, group=("sensor_id",)))
+
+
+def example(name: str) -> Path:
+    """The folder of an example: inside the installed package, or in the checkout around it."""
+    package = Path(stillwell.__file__).parent
+    inside = package / "_examples" / name
+    return inside if inside.exists() else package.parents[1] / "examples" / name
+
+
+def _say(score: Score, folder: Path, output: Output) -> None:
+    visible = score.by_fault().values()
+    injected, caught = (sum(pair[index] for pair in visible) for index in (0, 1))
+    output.say(f"injected faults caught {caught:,} of {injected:,} · clean records rejected {score.clean_rejected:,}")
+    output.say(f"accepted {folder}/accepted (Delta)   quarantine {folder}/quarantine (Delta)   contract {folder}/contract.yml")
+    command = "stillwell" if shutil.which("stillwell") else os.path.relpath(sys.argv[0])
+    for verb in (f"audit {folder}", f"explain {folder}/contract.yml", f"check yours.csv --contract {folder}/contract.yml"):
+        output.say(f"next  {command} {verb}")

@@ -1,0 +1,132 @@
+"""Makes sensor records with known faults, to try a contract on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import pyarrow as pa
+import typer
+from pydantic import ValidationError
+
+from stillwell.cli._values import instant
+from stillwell.cli.base import Json, Outcome, Output
+from stillwell.connectors.base import Chunk, Place
+from stillwell.connectors.generator import KINDS, Source, write_records
+from stillwell.connectors.generator.options import GeneratorOptions
+from stillwell.delivery.durable import writing
+from stillwell.errors import Problem, StillwellError, did_you_mean, fail
+
+PLACE = ("lab", 0)
+EXAMPLES = (
+    "stillwell generate --rows 1000 > readings.jsonl",
+    "stillwell generate --rows 1e6 --faults null=2%,outlier=1% --out readings.jsonl.gz --truth faults.csv",
+    "stillwell generate --rate 500 --seconds 10 | stillwell check -",
+)
+
+_ROWS = 10_000
+
+
+def generate(
+    rows: Annotated[float | None, typer.Option(metavar="N", help="How many records; 10,000, or endless at a rate.")] = None,
+    rate: Annotated[float | None, typer.Option(metavar="N", help="Records a second; as fast as it goes.")] = None,
+    seconds: Annotated[float | None, typer.Option(metavar="N", help="Stop after so many seconds.")] = None,
+    sensors: Annotated[int, typer.Option(metavar="N", help="How many sensors.")] = 100,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another seed, other records.")] = 7,
+    faults: Annotated[
+        str | None, typer.Option(metavar="KIND=SHARE,…", help=f"Which faults (or none): {', '.join(KINDS)}.")
+    ] = None,
+    start: Annotated[str | None, typer.Option(metavar="TIME", help="Event time of the first record.")] = None,
+    speed: Annotated[float, typer.Option(metavar="N", help="Event clock, times the wall's, at a rate.")] = 1.0,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to; - is standard output. .gz and .zst compress.")] = Path("-"),
+    truth: Annotated[Path | None, typer.Option(metavar="FILE", help="CSV with the true fault of each record.")] = None,
+    json: Json = False,
+) -> Outcome:
+    """Make sensor records, one JSON object a line, some of them with faults whose truth is known.
+
+    The same options always give the same records.
+    """
+    if json and str(out) == "-":
+        raise fail(StillwellError, "usage", "Records and JSON cannot share standard output.", "Name a file: --out FILE.")
+    output = Output(json=json)
+    told: dict[str, Any] = {"rate": rate, "seconds": seconds, "sensors": sensors, "seed": seed, "speed": speed}
+    told["rows"] = _ROWS if rows is None and rate is None and seconds is None else rows
+    told |= {"faults": _faults(faults)} if faults is not None else {}
+    told |= {"start": instant(start, "--start")} if start is not None else {}
+    source = _Watched(_options(told), output)
+    with ExitStack() as open_files:
+        stream = open_files.enter_context(_writable(out))
+        beside = open_files.enter_context(_writable(truth)) if truth else None
+        written = write_records(source, stream, beside)
+    output.progress("")
+    injected = sum(source.faults.values())
+    Output(json=True).say(f"{written:,} records, {injected:,} of them faulty, seed {seed}")
+    output.emit(
+        "generate",
+        {"rows": written, "seed": seed, "out": str(out), "truth": str(truth) if truth else None, "faults": dict(source.faults)},
+    )
+    return Outcome.YES
+
+
+class _Watched(Source):
+    """The generator, counting what it hands out and telling how far it is."""
+
+    def __init__(self, options: GeneratorOptions, output: Output) -> None:
+        super().__init__(options, Place("generate", Path(), Path()))
+        self.faults: Counter[str] = Counter()
+        self._output = output
+        self._made = 0
+        self._since = time.monotonic()
+
+    def read(self, records: int) -> Chunk | None:
+        """The next chunk."""
+        chunk = super().read(records)
+        if chunk is not None:
+            self._made += len(chunk.table)
+            counts = chunk.table["fault"].cast(pa.string()).drop_null().value_counts().to_pylist()
+            self.faults.update({one["values"]: one["counts"] for one in counts})
+            pace = self._made / max(time.monotonic() - self._since, 1e-3)
+            self._output.progress(f"{self._made:,} records, {pace:,.0f} a second")
+        return chunk
+
+
+def _options(told: dict[str, Any]) -> GeneratorOptions:
+    try:
+        return GeneratorOptions(**told)
+    except ValidationError as error:
+        problems = []
+        for one in error.errors(include_url=False, include_input=False):
+            name, *rest = (str(part) for part in one["loc"]) if one["loc"] else ("",)
+            known = did_you_mean(rest[0], KINDS) if name == "faults" and rest and rest[0] not in KINDS else None
+            what = f"There is no fault `{rest[0]}`." if known else one["msg"].removeprefix("Value error, ") + "."
+            problems.append(Problem("usage", what, known or "See `stillwell generate --help`.", path=f"--{name}" if name else ""))
+        raise StillwellError(dict.fromkeys(problems)) from error
+
+
+def _faults(text: str) -> dict[str, str]:
+    """`null=2%,outlier=1%` by kind; `none` is no fault at all."""
+    if text == "none":
+        return {}
+    pairs = [one.partition("=") for one in text.split(",")]
+    for kind, _, part in pairs:
+        if not part.endswith("%") or not part[:-1].replace(".", "", 1).isdigit():
+            raise fail(
+                StillwellError, "usage", f"`{kind}` has no share in `{text}`.", "Write it like null=2%,outlier=1%.", path="--faults"
+            )
+    return {kind.strip(): part for kind, _, part in pairs}
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[BinaryIO]:
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    with writing(path), pa.output_stream(str(path), compression="detect") as stream:
+        yield stream

@@ -1,0 +1,62 @@
+"""Runs a pipeline: reads, judges and writes until its source ends or you stop it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stillwell.cli._pipeline import planned, say_summary, summed, watched
+from stillwell.cli.base import Json, Outcome, Output
+from stillwell.engines.base import Progress
+
+PLACE = ("start", 4)
+EXAMPLES = (
+    "stillwell run",
+    "stillwell run pipelines/sensors.yml --plan",
+    "stillwell run --set epoch.records=100000 --json",
+)
+
+
+def run(
+    pipeline: Annotated[Path | None, typer.Argument(metavar="[PIPELINE]", help="The file, or its folder; pipeline.yml here.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be read and written, try all doors, write nothing.")] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Put another value in the file's place; may be repeated.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ended.")] = False,
+    json: Json = False,
+) -> Outcome:
+    """Run a pipeline.
+
+    It starts where the last run ended, after finishing what that one had begun. One interruption (Ctrl-C) ends it after the open
+    epoch. Exit code: 0 when it ended or was stopped, whatever was quarantined; 1 when a rule of severity fail stopped it.
+    """
+    output = Output(json=json)
+    made = planned(pipeline, settings or (), output)
+    if plan:
+        lines = made.try_doors()
+        for line in lines:
+            output.say(line)
+        output.emit("plan", {"pipeline": made.pipeline.name, "steps": [" ".join(line.split()) for line in lines]})
+        return Outcome.YES
+
+    def tell(progress: Progress) -> None:
+        judged = progress.judged
+        output.emit(
+            "epoch",
+            {
+                "read": judged.read,
+                "accepted": len(judged.accepted),
+                "quarantined": len(judged.quarantined),
+                "rules": judged.tally.failures(),
+                "lag": progress.lag,
+                "recovered": progress.recovered,
+            },
+        )
+
+    summary = watched(made, output, quiet=quiet, watch=tell)
+    say_summary(summary, output)
+    output.emit("run", {"pipeline": made.pipeline.name, **summed(summary)})
+    return Outcome.NO if summary.stopped is not None else Outcome.YES

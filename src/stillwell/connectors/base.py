@@ -1,0 +1,147 @@
+"""What an author of a connector must know: a `Source` reads batches, a `Sink` writes rows together with marks.
+
+A connector is one file of this folder, named after what it connects to, with a class `Source`, a class `Sink`, or both.
+Each has a pydantic model `Options` (its keys in pipeline.yml) and is built as `Source(options, place)`.
+Building does no I/O; `check` tries the door and writes nothing; `open` opens. Optional libraries are
+imported by `need` inside the method that opens them. Every problem is a `ConnectorError` of one shape.
+
+What a batch is, and what a format: `stillwell.kernel.base`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from stillwell.delivery.ledger import Ledger
+from stillwell.delivery.slice import Marks, Position
+from stillwell.kernel.base import Format
+
+class Options(BaseModel):
+    """The keys of a connector in pipeline.yml; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a pipeline lives: its name, the folder that relative paths start from, and its state folder."""
+
+    pipeline: str
+    folder: Path
+    state: Path
+
+    def path(self, text: str) -> Path:
+        """A path of the pipeline file as an absolute one."""
+        return (self.folder / text).absolute()
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some records (a batch as above) and, for each partition in them, where reading goes on after them."""
+
+    table: pa.Table
+    ends: Mapping[int, Position]
+
+
+class Source(Protocol):
+    """Reads records; the same positions always give the same records, unless `replayable` is false.
+
+    `replayable` and `format` are known after building, `identity` after `open`: what the offsets belong to,
+    such that something else under the same name has another identity.
+
+    One of typed records also has a property `record_type`, the struct of the column `record`, which opens nothing:
+    by it the quarantine is made ready. None stands for bytes, and for what nobody knows yet.
+    """
+
+    Options: ClassVar[type[BaseModel]]
+    replayable: bool
+
+    def __init__(self, options: Any, place: Place) -> None: ...
+
+    @property
+    def identity(self) -> str:
+        """What the offsets belong to (cluster and topic id, table id, the path of a glob)."""
+        ...
+
+    @property
+    def format(self) -> Format:
+        """How the kernel must decode this source's records."""
+        ...
+
+    def check(self) -> str:
+        """Try the door, write nothing; one line that says what would be read."""
+        ...
+
+    def open(self) -> None:
+        """Open, so that `identity` is known."""
+        ...
+
+    def seek(self, positions: Mapping[int, Position]) -> None:
+        """Start after what was read before, by partition; a partition that is absent starts at its beginning."""
+        ...
+
+    def read(self, records: int) -> Chunk | None:
+        """The next chunk of about `records`, never blocking longer than a second; None when there is nothing now."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """True once everything was read and nothing more will come."""
+        ...
+
+    def lag(self) -> int | None:
+        """Records (estimated) that wait to be read, or None when this cannot be known."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back; may be called twice, and from another thread than `read`."""
+        ...
+
+
+class Sink(Protocol):
+    """Writes rows and marks in one atomic step; it is the sink's marks that say what was written.
+
+    After kill -9 at any instant, `marks` and the rows agree: either both hold an epoch or neither.
+    """
+
+    Options: ClassVar[type[BaseModel]]
+
+    def __init__(self, options: Any, place: Place) -> None: ...
+
+    def check(self, schema: pa.Schema) -> str:
+        """Try the door, write nothing (and create nothing); one line that says what would be written."""
+        ...
+
+    def open(self, schema: pa.Schema) -> None:
+        """Create what is missing and refuse (code `sink-schema`) a table that has another schema."""
+        ...
+
+    def marks(self) -> Mapping[str, int]:
+        """The next offset by mark name, read anew from what is stored."""
+        ...
+
+    def write(self, rows: pa.Table, marks: Marks) -> None:
+        """Add the rows (perhaps none) and move the marks, both or neither.
+
+        Raises:
+            Fenced: when a stored mark (0 when absent) is not the expected one; nothing is written then.
+        """
+        ...
+
+    def rows(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Everything that is stored, for `audit`; only these columns, if given."""
+        ...
+
+    def ledger(self) -> Ledger:
+        """The ledger that lives beside this sink."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back; may be called twice."""
+        ...

@@ -1,0 +1,3 @@
+"""Rows to one growing file of JSON lines."""
+
+from stillwell.connectors.jsonl.sink import Sink as Sink

@@ -1,0 +1,1 @@
+"""What good data is: reading, checking and describing contracts; knows nothing else."""

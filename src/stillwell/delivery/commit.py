@@ -1,0 +1,146 @@
+"""Commits epochs: the intent first, then every sink from its own mark; the same for every engine, source and sink."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwell.delivery.intent import Intent
+from stillwell.delivery.ledger import Ledger
+from stillwell.delivery.slice import Advance, Marks, Position, Slice, mark_name
+from stillwell.errors import StillwellError, fail
+from stillwell.kernel.base import Judged
+
+
+class Holder(Protocol):
+    """What holds rows and marks: every sink."""
+
+    def marks(self) -> Mapping[str, int]: ...
+
+    def write(self, rows: pa.Table, marks: Marks) -> None: ...
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What is delivered: the pipeline, what its offsets belong to, and what verdicts depend on beside the records."""
+
+    pipeline: str
+    source: str
+    contract: str
+    contract_text: str
+    versions: Mapping[str, str]
+
+    def mark(self, partition: int) -> str:
+        """The name of one partition's mark."""
+        return mark_name(self.pipeline, self.source, partition)
+
+
+class Delivery:
+    """Writes the epochs of one run, each once. One thread calls it."""
+
+    def __init__(
+        self, identity: Identity, ledger: Ledger, quarantine: Sequence[Holder], accepted: Sequence[Holder]
+    ) -> None:
+        self._identity = identity
+        self._ledger = ledger
+        self._quarantine = tuple(quarantine)
+        self._accepted = tuple(accepted)
+        self._marks: dict[Holder, dict[str, int]] = {
+            holder: dict(holder.marks()) for holder in (*self._quarantine, *self._accepted)
+        }
+        self._intents = [
+            intent
+            for intent in ledger.intents()
+            if (intent.pipeline, intent.source) == (identity.pipeline, identity.source)
+        ]
+        self._positions = {part.partition: part.end for intent in self._intents for part in intent.slices}
+
+    def positions(self) -> dict[int, Position]:
+        """Where each partition goes on: after the newest intent that names it."""
+        return dict(self._positions)
+
+    def unfinished(self) -> list[Intent]:
+        """The intents that some sink does not hold whole, oldest first.
+
+        That is the newest one of a run that died while it wrote; and all of them for a sink that is new or was lost.
+        """
+        return [intent for intent in self._intents if any(self._lacks(holder, intent) for holder in self._marks)]
+
+    def _lacks(self, holder: Holder, intent: Intent) -> bool:
+        held = self._marks[holder]
+        return any(held.get(self._identity.mark(part.partition), 0) < part.end.offset for part in intent.slices)
+
+    def commit(self, judged: Judged, ends: Mapping[int, Position], clock: dt.datetime) -> Intent:
+        """Declare an epoch that was judged and write it; `ends` are the positions after its records.
+
+        Raises:
+            Fenced: when another writer took over; nothing more may be written then.
+        """
+        slices = tuple(
+            Slice(partition, self._positions.get(partition, Position()), ends[partition], judged.facts[partition])
+            for partition in sorted(judged.facts)
+        )
+        identity = self._identity
+        intent = Intent(identity.pipeline, identity.source, slices, identity.contract, dict(identity.versions), clock)
+        _refuse_unconserved(intent)
+        self._ledger.declare(intent, identity.contract_text)
+        self._positions |= {part.partition: part.end for part in slices}
+        self.settle(intent, judged)
+        return intent
+
+    def settle(self, intent: Intent, judged: Judged) -> None:
+        """Bring every sink up to the end of an intent: quarantine first, so that what is accepted was never lost."""
+        for holders, rows in ((self._quarantine, judged.quarantined), (self._accepted, judged.accepted)):
+            for holder in holders:
+                self._write(holder, rows, intent)
+
+    def _write(self, holder: Holder, rows: pa.Table, intent: Intent) -> None:
+        held = self._marks[holder]
+        steps: dict[str, Advance] = {}
+        begun: dict[int, int] = {}
+        for part in intent.slices:
+            name = self._identity.mark(part.partition)
+            mark = held.get(name, 0)
+            if mark > part.start.offset:
+                begun[part.partition] = mark
+            if mark < part.end.offset:
+                steps[name] = Advance(mark, part.end.offset)
+        if steps:
+            holder.write(_from(rows, begun), steps)
+            held |= {name: step.next for name, step in steps.items()}
+
+
+def _from(rows: pa.Table, marks: Mapping[int, int]) -> pa.Table:
+    """The rows at or above the marks of their partitions; partitions without one keep all."""
+    trace = rows["_stillwell"] if marks else None
+    for partition, mark in marks.items():
+        assert trace is not None
+        below = pc.and_(
+            pc.equal(pc.struct_field(trace, "partition"), partition), pc.less(pc.struct_field(trace, "offset"), mark)
+        )
+        rows, trace = rows.filter(pc.invert(below)), trace.filter(pc.invert(below))
+    return rows
+
+
+def _refuse_unconserved(intent: Intent) -> None:
+    """Law 1, held before anything is written.
+
+    Raises:
+        StillwellError: code `internal`, when a record would vanish or appear: this cannot happen, and if it does,
+            nothing is committed.
+    """
+    broken = [part for part in intent.slices if not part.facts.conserved]
+    if broken:
+        part = broken[0]
+        raise fail(
+            StillwellError,
+            "internal",
+            f"Partition {part.partition}, offsets {part.start.offset:,} to {part.end.offset:,}: read "
+            f"{part.facts.read:,} is not accepted {part.facts.accepted:,} + quarantined {part.facts.quarantined:,}.",
+            "This is a fault in Stillwell, not in your data. Nothing of this epoch was written; please report it.",
+        )

@@ -1,0 +1,1 @@
+"""Where the kernel runs: one file each, found by its name."""

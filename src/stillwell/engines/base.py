@@ -1,0 +1,114 @@
+"""What an engine must know: it takes a `Job`, moves every record through the kernel into the sinks, and tells how it goes.
+
+An engine is one file of this folder, named after what the kernel runs on, with a class `Engine`. Delivery (intents,
+marks, recovery) is not its own: it is the same for every engine and lies in `stillwell.delivery`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import pyarrow as pa
+from pydantic import BaseModel
+
+from stillwell.connectors.base import Sink, Source
+from stillwell.contract.model import Contract
+from stillwell.kernel.base import Judged, Stop
+from stillwell.kernel.tally import Tally
+
+
+@dataclass(frozen=True)
+class EpochLimits:
+    """An epoch closes at whichever comes first: so many records, bytes of payload, or so long a wait."""
+
+    records: int = 250_000
+    bytes: int = 64 * 1024 * 1024
+    wait: dt.timedelta = dt.timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A planned pipeline: everything that an engine needs to run it, already checked.
+
+    `accepted[0]` holds the ledger. `window` and `group` are those of the tally; `memory` bounds the kernel (for example
+    "1GiB"); `hash_key` is the key of sensitive fields that are hashed.
+    """
+
+    pipeline: str
+    contract: Contract
+    source: Source
+    accepted: tuple[Sink, ...]
+    quarantine: tuple[Sink, ...]
+    state: Path
+    epoch: EpochLimits = EpochLimits()
+    memory: str | None = None
+    window: dt.timedelta = dt.timedelta(minutes=1)
+    group: tuple[str, ...] = ()
+    hash_key: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One epoch that was written: its records as they were read, what the kernel said, and how things stand.
+
+    `lag` is in records, None when unknown; `recovered` is true for an epoch that an earlier run had declared.
+    """
+
+    batch: pa.Table
+    judged: Judged
+    lag: int | None
+    recovered: bool
+
+
+Watch = Callable[[Progress], None]
+"""Called once for every epoch after it is written; it must be quick."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run ended. Counts are of this run alone; `tally` is the total over all its windows, None if nothing was read.
+
+    `stopped` is the `fail` rule that ended it; `interrupted` is true when it was asked to stop before the source ended.
+    """
+
+    read: int
+    accepted: int
+    quarantined: int
+    warned: int
+    repaired: int
+    epochs: int
+    recovered: int
+    seconds: float
+    tally: Tally | None
+    stopped: Stop | None
+    interrupted: bool
+
+    @property
+    def conserved(self) -> bool:
+        """Law 1, by the numbers of this run; `audit` proves it from source, ledger and sinks."""
+        return self.read == self.accepted + self.quarantined
+
+
+class Engine(Protocol):
+    """Runs jobs. `Options` are its keys in pipeline.yml."""
+
+    Options: ClassVar[type[BaseModel]]
+
+    def __init__(self, options: BaseModel) -> None: ...
+
+    def check(self, job: Job) -> None:
+        """Refuse, with `not-supported`, what this engine cannot do for this job."""
+        ...
+
+    def run(self, job: Job, watch: Watch, stop: threading.Event) -> Summary:
+        """Run until the source has finished, a `fail` rule is broken, or `stop` is set; the open epoch is finished first.
+
+        Raises:
+            StillwellError: when a source or sink fails; what is committed stays, and a new run goes on after it.
+        """
+        ...

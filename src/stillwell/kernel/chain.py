@@ -1,0 +1,284 @@
+"""One field's way from raw text to typed value: default, missing, clean, type, constraints, each with its repair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field as dataclass_field
+
+from stillwell.contract.model import Clean, Field, Fix, show
+from stillwell.errors import ContractError, Where, fail
+from stillwell.kernel.constraint import bad, clamped, literal
+from stillwell.kernel.decode import Located, json_literal, pointer
+from stillwell.kernel.parse import duckdb_type, parse, parse_json
+from stillwell.kernel.sql import NOW, Levels, name, own, text, texts
+
+_NOW = name(NOW)
+
+
+@dataclass
+class Verdicts:
+    """The columns that the full way computes for rules, by rule name; every column is already quoted.
+
+    `failed` is true, false or NULL (not evaluated); `repaired` is true where a repair was made, `before` the value
+    before it; `seen` is what a reason shows; `item` the index of the first bad element of an array.
+    """
+
+    failed: dict[str, str] = dataclass_field(default_factory=dict)
+    repaired: dict[str, str] = dataclass_field(default_factory=dict)
+    before: dict[str, str] = dataclass_field(default_factory=dict)
+    seen: dict[str, str] = dataclass_field(default_factory=dict)
+    item: dict[str, str] = dataclass_field(default_factory=dict)
+
+
+class Chain:
+    """Writes the levels of one field (and of its children); afterwards `value` is the column of the final value."""
+
+    def __init__(self, field: Field, rule_prefix: str, levels: Levels, level: int, verdicts: Verdicts) -> None:
+        self._field = field
+        self._rules = rule_prefix
+        self._levels = levels
+        self.level = level
+        self._verdicts = verdicts
+        self._tag = f"{len(verdicts.failed)}_"
+        self.value = ""
+
+    def _let(self, suffix: str, expression: str) -> str:
+        column = self._levels.add(self.level, own(self._tag + suffix), expression)
+        self.level += 1
+        return column
+
+    def run(self, located: Located, present: str) -> None:
+        """From a raw value to the final one; `present` is true where the field's container could be read."""
+        field = self._field
+        seen = self._let("seen", located.raw)
+        if field.has_default:
+            # An absent value becomes the default as if it had been written there.
+            default = json_literal(field.default) if located.json else text(show(field.default))
+            seen = self._let("default", f"CASE WHEN {seen} IS NULL AND {present} THEN {default} ELSE {seen} END")
+        raw = self._let("raw", self._raw_text(seen, is_json=located.json is not None))
+        raw = self._let("text", cleaned(field, raw))
+        self._verdicts.seen.setdefault(self._rules, seen)
+        self._convert(raw, seen if located.json else None)
+        self._constrain(present)
+
+    def compute(self, expression: str, present: str) -> None:
+        """The same for a field whose value is computed from others."""
+        raw = self._let("computed", f"TRY({expression})")
+        kind = "VARCHAR" if self._field.type in ("object", "array") else duckdb_type(self._field)
+        self.value = self._let("value", f"TRY_CAST({raw} AS {kind})")
+        self._verdicts.seen[self._rules] = self._let("seen", f"CAST({raw} AS VARCHAR)")
+        self._fail("type", f"CASE WHEN {raw} IS NOT NULL THEN {self.value} IS NULL END", raw)
+        self._constrain(present)
+
+    def _raw_text(self, seen: str, *, is_json: bool) -> str:
+        if not is_json:
+            return seen
+        if self._field.type in ("object", "array", "json"):
+            return f"nullif({seen}, 'null')"
+        return f"CASE WHEN starts_with({seen}, '\"') THEN json_extract_string({seen}, '$') ELSE nullif({seen}, 'null') END"
+
+    def _convert(self, raw: str, json: str | None) -> None:
+        field = self._field
+        if field.type in ("object", "array"):
+            self._convert_nested(raw)
+            return
+        if field.type == "json":
+            converted = raw if json else f"CASE WHEN json_valid({raw}) THEN {raw} END"
+        elif field.type == "string" and json:
+            # JSON text of a string begins with a quote; a brace or bracket is a structure, which is no text.
+            converted = f"CASE WHEN starts_with({json}, '{{') OR starts_with({json}, '[') THEN NULL ELSE {raw} END"
+        else:
+            converted = parse_json(field, raw, json) if json and not field.clean else parse(field, raw)
+        self.value = self._let("value", converted)
+        self._fail("type", f"CASE WHEN {raw} IS NOT NULL THEN {self.value} IS NULL END", raw)
+
+    def _convert_nested(self, raw: str) -> None:
+        field = self._field
+        opening = "{" if field.type == "object" else "["
+        fits = self._let("fits", f"CASE WHEN json_valid({raw}) THEN ltrim({raw})[1] = {text(opening)} ELSE false END")
+        self._fail("type", f"CASE WHEN {raw} IS NOT NULL THEN NOT {fits} END", raw)
+        if field.type == "object" and field.fields:
+            self._convert_children(raw, fits)
+        elif field.type == "object":
+            self.value = self._let("value", f"CASE WHEN {fits} THEN {raw} END")
+        else:
+            self._convert_items(raw, fits)
+
+    def _convert_children(self, raw: str, fits: str) -> None:
+        parts = []
+        for child in self._field.fields:
+            chain = Chain(child, f"{self._rules}{child.name}.", self._levels, self.level, self._verdicts)
+            steps = [path.steps for path in child.paths] or [(child.name,)]
+            tries = (f"CAST(json_extract({raw}, {text(pointer(step))}) AS VARCHAR)" for step in steps)
+            chain.run(Located(json=f"CASE WHEN {fits} THEN coalesce({', '.join(tries)}) END"), fits)
+            self.level = chain.level
+            parts.append(f"{name(child.name)} := {chain.value}")
+        self.value = self._let("value", f"CASE WHEN {fits} THEN struct_pack({', '.join(parts)}) END")
+
+    def _convert_items(self, raw: str, fits: str) -> None:
+        elements = self._let("elements", f"CASE WHEN {fits} THEN CAST(json_extract({raw}, '$[*]') AS VARCHAR[]) END")
+        item = self._field.items
+        if item is None:
+            self.value = elements
+            return
+        self.value = self._let("value", f"list_transform({elements}, lambda x: {element(item, 'x', 1)})")
+        for rule, condition in element_bad(item, "x", 1, f"{self._rules[:-1]}[]."):
+            flags = self._let(f"flags_{len(self._verdicts.failed)}", f"list_transform({elements}, lambda x: {condition})")
+            self._verdicts.item[rule] = self._let(f"item_{len(self._verdicts.failed)}", f"list_position({flags}, true) - 1")
+            self._record(rule, f"list_bool_or({flags})")
+
+    def _constrain(self, present: str) -> None:
+        field = self._field
+        for severity, prefix, constraints in field.levels():
+            rules = self._rules + prefix[len(field.name) + 1 :]
+            for kind in dict(bad(field, constraints, self.value, _NOW)):
+                # Asked for anew each time: a repair may have given the value another column.
+                condition = dict(bad(field, constraints, self.value, _NOW))[kind]
+                if severity == "reject":
+                    self._fail(kind, condition, self.value)
+                else:
+                    self._record(rules + kind, condition)
+            if severity == "reject" and field.required:
+                bad_type = self._verdicts.failed.get(f"{self._rules}type", "false")
+                self._fail("required", f"CASE WHEN {present} AND {bad_type} IS NOT TRUE THEN {self.value} IS NULL END", "NULL")
+
+    def _record(self, rule: str, condition: str) -> str:
+        column = self._let(f"failed_{len(self._verdicts.failed)}", condition)
+        self._verdicts.failed[rule] = column
+        return column
+
+    def _fail(self, kind: str, condition: str, before: str) -> None:
+        """Judge a rule of severity reject; where the field has a repair for it, mend the value instead."""
+        rule, fix = self._rules + kind, self._field.repair.get(kind)
+        if fix is None:
+            self._record(rule, condition)
+            return
+        found = self._let(f"bad_{kind}", condition)
+        self._record(rule, f"CASE WHEN {found} IS NOT NULL THEN false END")
+        self._verdicts.repaired[rule] = self._let(f"mended_{kind}", f"{found} IS TRUE")
+        self._verdicts.before[rule] = self._let(f"before_{kind}", f"CAST({before} AS VARCHAR)")
+        if self.value:
+            self.value = self._let(f"fixed_{kind}", f"CASE WHEN {found} THEN {_fixed(self._field, fix, self.value)} ELSE {self.value} END")
+
+
+def _fixed(field: Field, fix: Fix, value: str) -> str:
+    if fix.kind == "clear":
+        return "NULL"
+    if fix.kind == "value":
+        return literal(field, fix.value)
+    if fix.kind == "clamp":
+        return clamped(field, field.constraints.limits, value, _NOW)
+    if fix.kind == "truncate":
+        return f"left({value}, {field.constraints.max_length})"
+    raise fail(
+        ContractError,
+        "not-supported",
+        f"The repair `{fix.kind}` reads the key's history, which is not built yet.",
+        "Use clamp, truncate, clear or a value.",
+        where=Where(line=fix.line or field.line),
+        path=f"fields.{field.name}.repair",
+    )
+
+
+def cleaned(field: Field, raw: str) -> str:
+    """SQL of a field's text after `missing` and `clean`."""
+    value = raw
+    if field.missing:
+        same = [f"{value} IN {texts(field.missing)}"]
+        numbers = [word for word in field.missing if _is_number(word)]
+        if numbers and field.type in ("integer", "double", "decimal"):
+            same.append(f"TRY_CAST({value} AS DOUBLE) IN ({', '.join(numbers)})")
+        value = f"CASE WHEN {' OR '.join(same)} THEN NULL ELSE {value} END"
+    for step in field.clean:
+        value = _CLEAN[step.kind](field, step, value)
+    return value
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return float(word) == float(word)
+    except ValueError:
+        return False
+
+
+def _map(_: Field, step: Clean, value: str) -> str:
+    cases = " ".join(
+        f"WHEN {value} = {text(old)} THEN {'NULL' if new is None else text(new)}" for old, new in step.mapping
+    )
+    return f"CASE {cases} ELSE {value} END"
+
+
+def _strip_unit(field: Field, _: Clean, value: str) -> str:
+    bare = f"trim({value})"
+    unit = text(field.unit or "")
+    return f"CASE WHEN ends_with({bare}, {unit}) THEN rtrim(left({bare}, length({bare}) - length({unit}))) ELSE {value} END"
+
+
+_CLEAN: Mapping[str, Callable[[Field, Clean, str], str]] = {
+    "trim": lambda _, __, value: f"trim({value}, ' ' || chr(9) || chr(10) || chr(13))",
+    "squeeze": lambda _, __, value: f"trim(regexp_replace({value}, '[ \\t\\r\\n]+', ' ', 'g'))",
+    "lower": lambda _, __, value: f"lower({value})",
+    "upper": lambda _, __, value: f"upper({value})",
+    "strip_unit": _strip_unit,
+    "decimal_comma": lambda _, __, value: f"replace(replace({value}, '.', ''), ',', '.')",
+    "map": _map,
+}
+
+
+def element(item: Field, json: str, depth: int) -> str:
+    """SQL of the typed value of one array element, given its JSON text; children and items are taken along."""
+    if item.type == "object" and item.fields:
+        parts = (
+            f"{name(child.name)} := {element(child, _child(json, child), depth + 1)}" for child in item.fields
+        )
+        return f"CASE WHEN {json}[1] = '{{' THEN struct_pack({', '.join(parts)}) END"
+    if item.type == "array":
+        inner = f"CAST(json_extract({json}, '$[*]') AS VARCHAR[])"
+        if item.items is None:
+            return f"CASE WHEN {json}[1] = '[' THEN {inner} END"
+        x = f"x{depth}"
+        return f"CASE WHEN {json}[1] = '[' THEN list_transform({inner}, lambda {x}: {element(item.items, x, depth + 1)}) END"
+    if item.type == "object":
+        return f"CASE WHEN {json}[1] = '{{' THEN {json} END"
+    if item.type == "json":
+        return f"nullif({json}, 'null')"
+    raw = cleaned(item, f"json_extract_string({json}, '$')")
+    if item.type == "string":
+        return f"CASE WHEN {json}[1] IN ('{{', '[') THEN NULL ELSE {raw} END"
+    return parse(item, raw)
+
+
+def _child(json: str, child: Field) -> str:
+    steps = child.paths[0].steps if child.paths else (child.name,)
+    return f"CAST(json_extract({json}, {text(pointer(steps))}) AS VARCHAR)"
+
+
+def element_bad(item: Field, json: str, depth: int, rules: str) -> list[tuple[str, str]]:
+    """Rule name and condition (true when bad) of every rule of an array's elements."""
+    if item.repair:
+        raise fail(
+            ContractError,
+            "not-supported",
+            "Elements of an array cannot be repaired.",
+            "Repair the whole array, or leave the repair out.",
+            where=Where(line=item.line),
+            path=rules[:-1],
+        )
+    value = element(item, json, depth)
+    given = f"nullif({json}, 'null') IS NOT NULL"
+    found = [(f"{rules}type", f"{given} AND ({value}) IS NULL")]
+    for _, prefix, constraints in item.levels():
+        level = prefix[len(item.name) + 1 :]
+        found += [(f"{rules}{level}{kind}", condition) for kind, condition in bad(item, constraints, f"({value})", _NOW)]
+    if item.required:
+        found.append((f"{rules}required", f"NOT ({given})"))
+    for child in item.fields:
+        inner = element_bad(child, _child(json, child), depth + 1, f"{rules}{child.name}.")
+        found += [(rule, f"CASE WHEN {json}[1] = '{{' THEN {condition} END") for rule, condition in inner]
+    if item.items is not None:
+        x = f"x{depth}"
+        elements = f"CAST(json_extract({json}, '$[*]') AS VARCHAR[])"
+        for rule, condition in element_bad(item.items, x, depth + 1, f"{rules[:-1]}[]."):
+            flags = f"list_bool_or(list_transform({elements}, lambda {x}: {condition}))"
+            found.append((rule, f"CASE WHEN {json}[1] = '[' THEN {flags} END"))
+    return found

@@ -1,0 +1,109 @@
+"""Makes a batch ready for the queries: envelope columns under our names, text that is valid UTF-8, cells of lines."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwell.kernel.base import COLUMNS, INGEST, Format
+from stillwell.kernel.sql import NOW, OWN
+
+ROWS_PER_BATCH = 50_000
+"""DuckDB scans one record batch per thread: a batch of several is judged in parallel, one big one is not."""
+
+
+def source_columns(batch: pa.Table, form: Format) -> tuple[str, ...]:
+    """The columns of delimited text: from the batch's metadata, or from the format's `header`."""
+    metadata = batch.schema.metadata or {}
+    if COLUMNS in metadata:
+        return tuple(json.loads(metadata[COLUMNS]))
+    return tuple(form.options.get("header") or ())
+
+
+def ingest_times(batch: pa.Table, clock: dt.datetime) -> pa.Array:
+    """When each record was taken in: the envelope's time, or else the clock of the epoch."""
+    instant = pa.scalar(clock, INGEST)
+    if "ingest_time" not in batch.column_names:
+        return pa.repeat(instant, len(batch))
+    return one_array(batch["ingest_time"].cast(INGEST)).fill_null(instant)
+
+
+def relation(batch: pa.Table, now: pa.Array) -> pa.Table:
+    """The batch as the queries know it, in record batches small enough to be scanned in parallel."""
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {NOW: now}
+    for name in ("payload", "record", "topic", "partition", "offset"):
+        if name in batch.column_names:
+            columns[OWN + name] = batch[name]
+    if "key" in batch.column_names:
+        columns[OWN + "key"] = utf8(one_array(batch["key"]))
+    table = pa.table(columns)
+    step = min(ROWS_PER_BATCH, max(1, -(-len(table) // 2)))
+    return pa.Table.from_batches(table.to_batches(max_chunksize=step), table.schema)
+
+
+def with_text(rows: pa.Table) -> pa.Table:
+    """Add the payload as text (NULL where it is not UTF-8) and its size in bytes."""
+    payload = one_array(rows[OWN + "payload"])
+    rows = rows.append_column(OWN + "text", utf8(payload))
+    return rows.append_column(OWN + "size", pc.binary_length(payload).cast(pa.int64()))
+
+
+def utf8(payload: pa.Array) -> pa.Array:
+    """Bytes as text; NULL where they are not UTF-8."""
+    kind = pa.large_string() if pa.types.is_large_binary(payload.type) else pa.string()
+    try:
+        return payload.cast(kind)
+    except pa.ArrowInvalid:
+        return pa.array([_decoded(one) for one in payload.to_pylist()], kind)
+
+
+def _decoded(payload: bytes | None) -> str | None:
+    if payload is None:
+        return None
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def with_cells(rows: pa.Table, form: Format) -> pa.Table:
+    """Add the cells of each line of delimited text: a list of strings, NULL where the line is no text."""
+    delimiter = str(form.options.get("delimiter", ","))
+    quote = str(form.options.get("quote", '"'))
+    lines = rows[OWN + "text"].combine_chunks().cast(pa.string())
+    cells = pc.split_pattern(lines, delimiter)
+    if quote:
+        quoted = np.flatnonzero(pc.match_substring(lines, quote).fill_null(False).to_numpy(zero_copy_only=False))
+        if len(quoted):
+            cells = _replaced(cells, quoted, [_cut(lines[int(at)].as_py(), delimiter, quote) for at in quoted])
+    return rows.append_column(OWN + "cells", cells)
+
+
+def _cut(line: str, delimiter: str, quote: str) -> Sequence[str]:
+    """The cells of a line with quotes, which may hold delimiters and line ends (RFC 4180)."""
+    if len(delimiter) == 1 and len(quote) == 1:
+        try:
+            return next(csv.reader([line], delimiter=delimiter, quotechar=quote, strict=True), [""])
+        except csv.Error:
+            pass
+    return line.split(delimiter)
+
+
+def _replaced(cells: pa.ListArray, at: np.ndarray, lists: list[Sequence[str]]) -> pa.ListArray:  # type: ignore[type-arg]
+    """The lists with those at some places exchanged."""
+    order = np.arange(len(cells))
+    order[at] = len(cells) + np.arange(len(at))
+    return pa.concat_arrays([cells, pa.array(lists, cells.type)]).take(pa.array(order))
+
+
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

@@ -1,0 +1,131 @@
+"""Reasons and repairs: from columns of verdicts to a list of structs for each record, without a loop over records."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwell.contract.model import Contract
+from stillwell.contract.rules import Rule
+from stillwell.kernel.base import REASON, REPAIR
+from stillwell.kernel.chain import Verdicts
+from stillwell.kernel.flags import Flags
+from stillwell.kernel.sql import OWN
+
+SHOWN = 200
+"""How many characters of a value a reason shows."""
+
+MASK = "***"
+
+_NO_RULE = np.zeros(0, bool)
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """Builds the lists of one compiled contract; `hash_key` is the key of sensitive fields that are hashed."""
+
+    contract: Contract
+    rules: tuple[Rule, ...]
+    verdicts: Verdicts
+    hash_key: bytes | None = None
+
+    def reasons(self, judged: pa.Table, flags: Flags, payload_seen: pa.Array) -> pa.ListArray:
+        """For each row of the full way's result the reasons of every rule that failed, in the order of judging.
+
+        `payload_seen` (string, one a row) is what reasons of the payload itself show.
+        """
+        parts = []
+        for rule in self.rules:
+            rows = np.flatnonzero(flags.failed.get(rule.name, _NO_RULE))
+            if len(rows):
+                seen = self._seen(rule, judged, payload_seen).take(pa.array(rows))
+                fields = self._field(rule, judged, rows)
+                parts.append((rows, [_same(rule.name, rows), fields, _same(rule.severity, rows), seen, _same(rule.expected, rows)]))
+        return _lists(parts, len(judged), REASON)
+
+    def repairs(self, judged: pa.Table, flags: Flags) -> pa.ListArray:
+        """For each row of the full way's result the repairs that were made."""
+        parts = []
+        for rule in self.rules:
+            rows = np.flatnonzero(flags.repaired.get(rule.name, _NO_RULE))
+            if len(rows):
+                before = _whole(judged[OWN + "before_" + rule.name]).take(pa.array(rows))
+                field = _same(",".join(rule.fields), rows)
+                parts.append((rows, [_same(rule.name, rows), field, self._masked(rule, before)]))
+        return _lists(parts, len(judged), REPAIR)
+
+    def _seen(self, rule: Rule, judged: pa.Table, payload_seen: pa.Array) -> pa.Array:
+        if rule.kind in ("encoding", "format", "empty"):
+            hidden = any(field.sensitive for field in self.contract.fields)
+            return pa.array([MASK] * len(judged)) if hidden else payload_seen
+        seen = _whole(judged[OWN + "seen_" + seen_key(rule.name, self.verdicts)])
+        return self._masked(rule, pc.utf8_slice_codeunits(seen, 0, SHOWN))
+
+    def _masked(self, rule: Rule, values: pa.Array) -> pa.Array:
+        ways = {_sensitivity(self.contract, field) for field in rule.fields} - {None}
+        if rule.name == "other_fields":
+            return values
+        if not ways:
+            return values
+        if ways == {"hash"} and self.hash_key is not None:
+            return _each(values, lambda value: hash_value(value, self.hash_key or b""))
+        return _each(values, lambda _: MASK)
+
+    def _field(self, rule: Rule, judged: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Array:
+        field = ",".join(rule.fields)
+        if rule.name not in self.verdicts.item:
+            return _same(field, rows)
+        items = _whole(judged[OWN + "item_" + rule.name]).take(pa.array(rows)).to_pylist()
+        return pa.array([field.replace("[]", f"[{item}]", 1) for item in items], pa.string())
+
+
+def seen_key(rule: str, verdicts: Verdicts) -> str:
+    """The entry of `Verdicts.seen` that belongs to a rule: its own, or that of the innermost field it is about."""
+    fits = [key for key in verdicts.seen if key == rule or (key.endswith(".") and rule.startswith(key))]
+    if fits:
+        return max(fits, key=len)
+    # A rule about the elements of an array shows the array.
+    return rule.split("[]")[0] + "."
+
+
+def hash_value(value: str, key: bytes) -> str:
+    """A keyed hash (HMAC-SHA-256, 16 hex digits) under which equal values can still be joined."""
+    return hmac.digest(key, value.encode(), "sha256").hex()[:16]
+
+
+def _sensitivity(contract: Contract, field: str) -> str | None:
+    top = field.split(".")[0].split("[")[0]
+    return next((one.sensitive for one in contract.fields if one.name == top), None)
+
+
+def _each(values: pa.Array, change: Callable[[str], str]) -> pa.Array:
+    return pa.array([None if value is None else change(value) for value in values.to_pylist()], pa.string())
+
+
+def _same(value: str, rows: npt.NDArray[np.int64]) -> pa.Array:
+    return pa.repeat(pa.scalar(value, pa.string()), len(rows))
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    whole = column.combine_chunks()
+    return whole.cast(pa.string()) if not pa.types.is_integer(whole.type) else whole
+
+
+def _lists(parts: list[tuple[npt.NDArray[np.int64], list[pa.Array]]], length: int, kind: pa.StructType) -> pa.ListArray:
+    """Entries given rule by rule as lists by row, in the order of the rules."""
+    if not parts:
+        empty = pa.array([], kind)
+        return pa.ListArray.from_arrays(pa.array(np.zeros(length + 1, np.int32)), empty)
+    rows = np.concatenate([part for part, _ in parts])
+    columns = [pa.concat_arrays([part[position] for _, part in parts]) for position in range(kind.num_fields)]
+    order = np.argsort(rows, kind="stable")
+    values = pa.StructArray.from_arrays(columns, fields=list(kind)).take(pa.array(order))
+    offsets = np.zeros(length + 1, np.int32)
+    np.cumsum(np.bincount(rows, minlength=length), out=offsets[1:])
+    return pa.ListArray.from_arrays(pa.array(offsets), values)

@@ -1,0 +1,211 @@
+"""Summaries of a column, cell by cell, that merge: moments, log-bucket histograms, and distinct counts.
+
+A *cell* is one event-time window of one group; every array here is indexed by cell or names the cell of each entry.
+Histograms and registers are kept sparse, as sorted (cell, key, value) entries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Hashes: TypeAlias = npt.NDArray[np.uint64]
+
+MANTISSA_BITS = 6
+"""Bits of the mantissa in a bucket: a bucket is at most 1/64 of its value wide, its middle off by less than 0.8 %."""
+
+REGISTERS = 256
+"""Registers of a distinct count; its standard error is about 1.04 / sqrt(256) = 6.5 %."""
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """Entries (cell, key) -> value, sorted by cell and then key; all three arrays have one length."""
+
+    cell: Ints
+    key: Ints
+    value: Ints
+
+    @staticmethod
+    def merge(parts: list[Sparse], how: np.ufunc) -> Sparse:
+        """Entries of the same cell and key combined by `how` (np.add or np.maximum)."""
+        cell, key, value = (np.concatenate([getattr(part, name) for part in parts]) for name in ("cell", "key", "value"))
+        order = np.lexsort((key, cell))
+        cell, key, value = cell[order], key[order], value[order]
+        starts = _starts(cell, key)
+        return Sparse(cell[starts], key[starts], how.reduceat(value, starts) if len(starts) else value)
+
+    def renumbered(self, cells: Ints) -> Sparse:
+        """The same entries with cell i named `cells[i]`."""
+        return Sparse(cells[self.cell], self.key, self.value)
+
+    def of(self, cell: int) -> tuple[Ints, Ints]:
+        """Keys and values of one cell."""
+        low, high = np.searchsorted(self.cell, [cell, cell + 1])
+        return self.key[low:high], self.value[low:high]
+
+
+def _starts(*sorted_keys: Ints) -> Ints:
+    if not len(sorted_keys[0]):
+        return np.zeros(0, np.int64)
+    changed = np.zeros(len(sorted_keys[0]), bool)
+    changed[0] = True
+    for keys in sorted_keys:
+        changed[1:] |= keys[1:] != keys[:-1]
+    return np.flatnonzero(changed)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Per cell: how many values, their mean, the sum of squared deviations from it, the least and the greatest.
+
+    Merged by the pairwise formulas of Chan, Golub and LeVeque (1979). Cells without values have mean 0, min inf, max -inf.
+    """
+
+    count: Ints
+    mean: Floats
+    squares: Floats
+    min: Floats
+    max: Floats
+
+    @staticmethod
+    def of(values: Floats, cell: Ints, cells: int) -> Moments:
+        """Summarise values (length n) by their cell (length n, in 0..cells-1)."""
+        if not len(values):
+            zeros = np.zeros(cells)
+            return Moments(np.zeros(cells, np.int64), zeros, zeros.copy(), np.full(cells, np.inf), np.full(cells, -np.inf))
+        if np.any(cell[1:] < cell[:-1]):
+            order = np.argsort(cell, kind="stable")
+            values, cell = values[order], cell[order]
+        starts = _starts(cell)
+        here = cell[starts]
+        sizes = np.diff(np.append(starts, len(cell)))
+        # Sums of deviations from a value of the column itself do not lose digits where the mean is large.
+        shifted = values - values[0]
+        mean = np.add.reduceat(shifted, starts) / sizes
+        shifted -= np.repeat(mean, sizes)
+        shifted *= shifted
+        return Moments(
+            _placed(sizes, here, np.zeros(cells, np.int64)),
+            _placed(mean + values[0], here, np.zeros(cells)),
+            _placed(np.add.reduceat(shifted, starts), here, np.zeros(cells)),
+            _placed(np.minimum.reduceat(values, starts), here, np.full(cells, np.inf)),
+            _placed(np.maximum.reduceat(values, starts), here, np.full(cells, -np.inf)),
+        )
+
+    @staticmethod
+    def merge(parts: list[tuple[Moments, Ints]], cells: int) -> Moments:
+        """Combine several, each with the numbers that its cells have in the whole (two may have the same one)."""
+        at = np.concatenate([numbers for _, numbers in parts])
+        count, mean, squares, least, greatest = (
+            np.concatenate([getattr(part, name) for part, _ in parts])
+            for name in ("count", "mean", "squares", "min", "max")
+        )
+        whole = np.bincount(at, count, minlength=cells).astype(np.int64)
+        some = np.maximum(whole, 1)
+        pivot = float(mean[np.argmax(count)]) if len(count) else 0.0
+        middle = np.bincount(at, count * (mean - pivot), minlength=cells) / some
+        spread = np.bincount(at, squares + count * (mean - pivot - middle[at]) ** 2, minlength=cells)
+        low, high = np.full(cells, np.inf), np.full(cells, -np.inf)
+        np.minimum.at(low, at, least)
+        np.maximum.at(high, at, greatest)
+        return Moments(whole, np.where(whole > 0, middle + pivot, 0.0), spread, low, high)
+
+    @property
+    def std(self) -> Floats:
+        """Population standard deviation per cell; NaN where there is no value."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.sqrt(self.squares / self.count)
+
+
+def _placed(values: npt.NDArray[Any], at: Ints, whole: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    whole[at] = values
+    return whole
+
+
+def buckets(values: Floats) -> Ints:
+    """The log bucket of each value: sign, exponent and leading bits of the mantissa of its IEEE 754 form, in value order."""
+    # Adding zero makes -0.0 to 0.0. An arithmetic shift keeps the sign; below zero the order of the bits is reversed.
+    key = (values + 0.0).view(np.int64) >> np.int64(52 - MANTISSA_BITS)
+    below = key >> np.int64(63)
+    return key ^ (below & np.int64((1 << (11 + MANTISSA_BITS)) - 1))
+
+
+def bucket_value(bucket: int) -> float:
+    """The middle of a bucket."""
+    magnitude = bucket if bucket >= 0 else (bucket ^ ((1 << (11 + MANTISSA_BITS)) - 1)) & ((1 << (11 + MANTISSA_BITS)) - 1)
+    edges = (np.array([magnitude, magnitude + 1], np.int64) << np.int64(52 - MANTISSA_BITS)).view(np.float64)
+    middle = 0.0 if magnitude == 0 else float(edges[0] + (edges[1] - edges[0]) / 2)
+    return -middle if bucket < 0 else middle
+
+
+def histogram(values: Floats, cell: Ints, cells: int) -> Sparse:
+    """How many values of each cell fall into each log bucket."""
+    return count_pairs(cell, buckets(values), cells)
+
+
+def count_pairs(cell: Ints, key: Ints, cells: int) -> Sparse:
+    """How often each (cell, key) occurs."""
+    if not len(key):
+        empty = np.zeros(0, np.int64)
+        return Sparse(empty, empty, empty)
+    low = int(key.min())
+    span = int(key.max()) - low + 1
+    if span * cells <= 4 * len(key) + 65_536:
+        code = key - low
+        code += cell * span
+        counts = np.bincount(code, minlength=span * cells)
+        at = np.flatnonzero(counts)
+        return Sparse(at // span, at % span + low, counts[at].astype(np.int64))
+    order = np.lexsort((key, cell))
+    cell, key = cell[order], key[order]
+    starts = _starts(cell, key)
+    return Sparse(cell[starts], key[starts], np.diff(np.append(starts, len(key))))
+
+
+def number_hashes(values: Floats) -> Hashes:
+    """A well-mixed hash of each number (the finaliser of splitmix64 over its IEEE 754 form)."""
+    state = (values + 0.0).view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    state ^= state >> np.uint64(32)
+    state *= np.uint64(0xBF58476D1CE4E5B9)
+    state ^= state >> np.uint64(29)
+    return state
+
+
+def registers(hashes: Hashes, cell: Ints, cells: int) -> Sparse:
+    """HyperLogLog registers (Flajolet et al. 2007): for each cell and register the longest run of zeros, plus one."""
+    register = (hashes & np.uint64(REGISTERS - 1)).astype(np.int64)
+    rest = hashes >> np.uint64(11)
+    # The exponent of the rest as a double is its bit length: 53 bits are exact.
+    length = np.where(rest > 0, (rest.astype(np.float64).view(np.int64) >> 52) - 1022, 0)
+    seen = count_pairs(cell, register * 64 + (54 - length), cells)
+    last = _lasts(seen.cell, seen.key // 64)
+    return Sparse(seen.cell[last], seen.key[last] // 64, seen.key[last] % 64)
+
+
+def _lasts(cell: Ints, key: Ints) -> Ints:
+    if not len(cell):
+        return np.zeros(0, np.int64)
+    return np.append(_starts(cell, key)[1:] - 1, len(cell) - 1)
+
+
+def distinct(runs: Ints) -> float:
+    """The estimate of one cell's registers (those that are not zero), with linear counting for small counts."""
+    empty = REGISTERS - len(runs)
+    raw = 0.7213 / (1 + 1.079 / REGISTERS) * REGISTERS**2 / (empty + float(np.sum(2.0 ** -runs.astype(np.float64))))
+    if raw <= 2.5 * REGISTERS and empty:
+        return float(REGISTERS * np.log(REGISTERS / empty))
+    return raw
+
+
+def quantile(bucket: Ints, count: Ints, share: float) -> float | None:
+    """The value below which `share` (0..1) of a cell's values lie, to the width of a bucket; None without values."""
+    if not len(count):
+        return None
+    at = int(np.searchsorted(np.cumsum(count), share * float(count.sum()), side="left"))
+    return bucket_value(int(bucket[min(at, len(bucket) - 1)]))

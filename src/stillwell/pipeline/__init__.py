@@ -1,0 +1,1 @@
+"""Reads pipeline.yml, joins the rooms below it, plans, refuses early, and runs."""

@@ -1,0 +1,45 @@
+"""One run of a pipeline at a time: a lock of the operating system, which a killed run lets go of."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from stillwell.delivery.durable import writing
+from stillwell.errors import PipelineError, fail
+
+
+@contextlib.contextmanager
+def run_lock(pipeline: str, state: Path) -> Iterator[None]:
+    """Hold `run.lock` in the state folder, which says the number of this process.
+
+    Raises:
+        PipelineError: code `already-running`, with the number of the process that holds it.
+        ConnectorError: codes `disk-full` and `unwritable`, when the folder cannot be written.
+    """
+    path = state / "run.lock"
+    with writing(path):
+        state.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    with os.fdopen(handle, "r+b", buffering=0) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = file.read(20).decode().strip()
+            raise fail(
+                PipelineError,
+                "already-running",
+                f"Pipeline `{pipeline}` runs already{f', as process {holder}' if holder else ''}.",
+                "Stop that run first, or give this pipeline a name and places of its own.",
+            ) from None
+        with writing(path):
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n".encode())
+        try:
+            yield
+        finally:
+            # Truncated, not removed: whoever waits at the old file would then hold a lock that nobody else sees.
+            file.truncate(0)

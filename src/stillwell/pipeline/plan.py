@@ -1,0 +1,182 @@
+"""Plans a pipeline: finds and builds its parts, refuses early what cannot be, and tries the doors before a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from stillwell._find import find
+from stillwell.connectors.base import Place
+from stillwell.contract.load import load
+from stillwell.contract.model import Contract
+from stillwell.contract.read import Problems
+from stillwell.delivery.durable import door
+from stillwell.engines.base import Engine, Job
+from stillwell.errors import PipelineError, Problem, StillwellError, Where, fail
+from stillwell.kernel.program import accepted_schema, quarantine_schema
+from stillwell.pipeline.model import Part, Pipeline
+from stillwell.pipeline.options import read_options
+from stillwell.pipeline.refuse import same_place, unbuilt, unjudgeable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A pipeline that can be run: its job, the engine for it, and what a person should know beforehand."""
+
+    pipeline: Pipeline
+    job: Job
+    engine: Engine
+    warnings: tuple[str, ...] = ()
+
+    def try_doors(self) -> list[str]:
+        """Try the source and every sink; what would be read, written and kept, a line each. Writes and creates nothing.
+
+        Raises:
+            PipelineError: with the problems of all doors.
+        """
+        with self.pipeline.outside.masking():
+            return [self.pipeline.outside.mask(line) for line in self._lines()]
+
+    def _lines(self) -> list[str]:
+        job, pipeline, problems = self.job, self.pipeline, Problems()
+        contract = job.contract
+        state = Part("state", path="state", at=pipeline.where("state"))
+
+        def record_type() -> pa.StructType | None:
+            return getattr(job.source, "record_type", None)
+
+        reads = _placed(pipeline.source, problems, job.source.check)
+        record = _placed(pipeline.source, problems, record_type) if reads else None
+        # Without its source, nothing is known of the columns of a typed record.
+        unknown = {"sink-schema"} if record is None and job.source.format.name == "arrow" else set()
+        accepts = [
+            _placed(part, problems, partial(sink.check, accepted_schema(contract)))
+            for part, sink in zip(pipeline.accepted, job.accepted, strict=True)
+        ]
+        rejects = [
+            _placed(part, problems, partial(sink.check, quarantine_schema(record)), unknown)
+            for part, sink in zip(pipeline.quarantine, job.quarantine, strict=True)
+        ]
+        _placed(state, problems, partial(door, job.state / "run.lock"))
+        problems.stop(PipelineError)
+        return [
+            f"reads        {reads}",
+            f"judges by    {contract.name} {contract.version}, {contract.file}, on {pipeline.engine.name}",
+            *(f"accepts to   {line}" for line in accepts),
+            *(f"rejects to   {line}" for line in rejects),
+            f"keeps state  {job.state}",
+        ]
+
+
+@dataclass
+class _Builder:
+    """Builds the parts of a pipeline, and gathers what is wrong with any of them."""
+
+    pipeline: Pipeline
+    place: Place
+    problems: Problems = field(default_factory=Problems)
+
+    def built(self, part: Part, room: str, side: str) -> tuple[Any, Any] | None:
+        """The plug-in of a part and its options; None when it cannot be built."""
+        return _placed(part, self.problems, partial(self._build, part, room, side))
+
+    def _build(self, part: Part, room: str, side: str) -> tuple[Any, Any] | None:
+        kind = find(room, part.name, side)
+        options = read_options(part, kind.Options, self.problems)
+        if options is None:
+            return None
+        if side == "Sink" and not all(hasattr(kind, one) for one in ("marks", "write", "ledger")):
+            what = f"`{part.name}` cannot keep marks with its rows: after a crash, some would be there twice."
+            raise fail(PipelineError, "not-supported", what, "Use another sink.")
+        return (kind(options) if side == "Engine" else kind(options, self.place)), options
+
+    def contract(self) -> Contract | None:
+        """The contract, read from beside the pipeline's file."""
+        named = self.pipeline.contract
+        if not isinstance(named, str) or "#" in named:
+            return None
+        try:
+            contract = load(Path(self.pipeline.file).parent / named)
+        except StillwellError as error:
+            for one in error.problems:
+                unread = one.code == "unreadable"
+                where, path = (self.pipeline.where("contract"), "contract") if unread else (one.where, one.path)
+                self.problems.add(one.code, one.what, one.fix, where, path)
+            return None
+        self.add(unjudgeable(contract, self.pipeline))
+        return contract
+
+    def add(self, found: Iterator[Problem]) -> None:
+        for one in found:
+            self.problems.add(one.code, one.what, one.fix, one.where, one.path)
+
+
+def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None = None) -> Plan:
+    """The plan of a pipeline. Nothing is opened; what can be refused without that is refused, all at once.
+
+    Args:
+        pipeline: as it was read.
+        folder: where relative paths of source, sinks and state start from, instead of the folder of its file.
+        state: the folder of its state, instead of what it says.
+
+    Raises:
+        PipelineError: with every problem of the pipeline, its parts and its contract, each with line and column.
+    """
+    folder = (folder or pipeline.folder).absolute()
+    place = Place(pipeline.name, folder, state or folder / (pipeline.state or f".stillwell/{pipeline.name}"))
+    builder = _Builder(pipeline, place)
+    with pipeline.outside.masking():
+        builder.add(unbuilt(pipeline))
+        contract = builder.contract()
+        parts = (pipeline.source, *pipeline.accepted, *pipeline.quarantine)
+        sides = ["Source", *["Sink"] * (len(parts) - 1)]
+        built = [builder.built(part, "connectors", side) for part, side in zip(parts, sides, strict=True)]
+        engine = builder.built(pipeline.engine, "engines", "Engine")
+        builder.add(same_place([(part, one[1]) for part, one in zip(parts, built, strict=True) if one], place))
+        builder.problems.stop(PipelineError)
+        assert contract is not None
+        assert engine is not None
+        source, *sinks = (one[0] for one in built if one)
+        accepted = len(pipeline.accepted)
+        job = Job(
+            pipeline=pipeline.name,
+            contract=contract,
+            source=source,
+            accepted=tuple(sinks[:accepted]),
+            quarantine=tuple(sinks[accepted:]),
+            state=place.state,
+            epoch=pipeline.epoch,
+            memory=f"{pipeline.limits.memory}B",
+        )
+        _placed(pipeline.engine, builder.problems, partial(engine[0].check, job))
+        builder.problems.stop(PipelineError)
+    return Plan(pipeline, job, engine[0], tuple(_warnings(contract, pipeline)))
+
+
+def _warnings(contract: Contract, pipeline: Pipeline) -> Iterator[str]:
+    if contract.status == "deprecated":
+        yield f"{pipeline.where('contract')}  The contract {contract.name} {contract.version} is deprecated."
+
+
+def _placed(
+    part: Part, problems: Problems, work: Callable[[], T], ignored: set[str] | frozenset[str] = frozenset()
+) -> T | None:
+    """What `work` gives; None when it fails, which is gathered at its own place or else at that of the part."""
+    try:
+        return work()
+    except StillwellError as error:
+        for one in error.problems:
+            if one.code not in ignored:
+                placed = one if one.where != Where() else replace(one, where=part.at, path=one.path or part.path)
+                problems.add(placed.code, placed.what, placed.fix, placed.where, placed.path)
+    except OSError as error:
+        what = f"{error.filename or part.name}: {error.strerror or error}."
+        problems.add("unreadable", what, "Check the path, and the rights of this user.", part.at, part.path)
+    return None

@@ -1,0 +1,63 @@
+"""Refuses what a pipeline can say but nobody can do yet, and what would write or read one place twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+from pathlib import Path
+
+from stillwell.connectors.base import Place
+from stillwell.contract.model import Contract
+from stillwell.errors import Problem, Where
+from stillwell.kernel.program import unsupported
+from stillwell.pipeline.model import ContractChoice, Part, Pipeline
+
+_LATER = "Leave it out for now."
+
+
+def unbuilt(pipeline: Pipeline) -> Iterator[Problem]:
+    """A problem for each part of the file that is understood, but not built yet."""
+
+    def refused(path: str, what: str, fix: str = _LATER) -> Problem:
+        return Problem("not-supported", what, fix, pipeline.where(path), path)
+
+    if isinstance(pipeline.contract, ContractChoice):
+        yield refused("contract", "A contract cannot be chosen by record yet.", "Name one contract.")
+    elif "#" in pipeline.contract:
+        yield refused("contract", "One table of a document cannot be named yet.", "Name a contract of its own.")
+    if pipeline.state and "://" in pipeline.state:
+        yield refused("state", "State is kept in a local folder only.", "Name a folder.")
+    for name in pipeline.lookups:
+        yield refused(f"lookups.{name}", f"The lookup `{name}` cannot be read yet.")
+    if pipeline.monitor is not None:
+        yield refused("monitor", "Nothing is monitored yet.")
+    for name in pipeline.alerts:
+        yield refused(f"alerts.{name}", f"The alert `{name}` cannot be sent yet.")
+
+
+def unjudgeable(contract: Contract, pipeline: Pipeline) -> Iterator[Problem]:
+    """A problem for each part of the contract that cannot be judged, and one if it is retired."""
+    yield from unsupported(contract)
+    if contract.status == "retired":
+        what = f"The contract {contract.name} {contract.version} is retired."
+        yield Problem("retired", what, "Judge by the one that came after it.", pipeline.where("contract"), "contract")
+
+
+def same_place(parts: Iterable[tuple[Part, object]], place: Place) -> Iterator[Problem]:
+    """A problem for each two of these that would be the same file, folder or table; the second is the one to move."""
+    for (one, options), (other, others) in combinations(parts, 2):
+        paths, table = _paths(options, place), getattr(options, "table", None)
+        same = paths & _paths(others, place) and table == getattr(others, "table", None)
+        if same or (not paths and one.name == other.name and options == others):
+            what = f"This is the place of {one.path} too."
+            yield Problem("same-place", what, "Name another place.", _path_place(other), other.path)
+
+
+def _paths(options: object, place: Place) -> set[Path]:
+    named = getattr(options, "path", None)
+    texts = [named] if isinstance(named, str) else named or []
+    return {place.path(text).resolve() for text in texts if "://" not in text}
+
+
+def _path_place(part: Part) -> Where:
+    return part.where(("path",)) if "path" in part.options else part.at

@@ -1,0 +1,30 @@
+"""Runs a plan: alone, with all doors tried before the first record, and everything given back at the end."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+
+from stillwell.engines.base import Progress, Summary, Watch
+from stillwell.pipeline.lock import run_lock
+from stillwell.pipeline.plan import Plan
+
+
+def _unwatched(_progress: Progress) -> None:
+    """Nobody looks."""
+
+
+def run(plan: Plan, watch: Watch = _unwatched, stop: threading.Event | None = None) -> Summary:
+    """Run until the source has finished, a `fail` rule is broken, or `stop` is set.
+
+    Raises:
+        PipelineError: code `already-running`; or what is wrong with source and sinks, before any record is read.
+        StillwellError: when a source or sink fails later; what is committed stays, and a new run goes on after it.
+    """
+    job = plan.job
+    with plan.pipeline.outside.masking(), run_lock(job.pipeline, job.state), ExitStack() as closing:
+        closing.callback(job.source.close)
+        for sink in (*job.accepted, *job.quarantine):
+            closing.callback(sink.close)
+        plan.try_doors()
+        return plan.engine.run(job, watch, stop or threading.Event())

@@ -1,0 +1,132 @@
+"""Each fault of a plug-in's options is a problem where that option stands."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from stillwell.connectors.base import Options
+from stillwell.connectors.files.source import SourceOptions
+from stillwell.connectors.generator.options import GeneratorOptions
+from stillwell.connectors.parquet import SinkOptions
+from stillwell.contract.read import Problems
+from stillwell.errors import Problem
+from stillwell.pipeline.load import parse
+from stillwell.pipeline.options import read_options
+
+HEAD = "pipeline: a\ncontract: c.yml\naccepted: memory\nquarantine: memory\n"
+
+
+class Tls(Options):
+    certificate: str
+    key: str | None = None
+
+
+class WithTls(Options):
+    tls: Tls | None = None
+
+
+def read(source: str, model: type[BaseModel], **environment: str) -> tuple[BaseModel | None, list[Problem]]:
+    problems = Problems()
+    pipeline = parse(f"{HEAD}source: {source}\n", environment=environment)
+    return read_options(pipeline.source, model, problems), list(problems)
+
+
+def one(source: str, model: type[BaseModel], **environment: str) -> tuple[str, int, int, str, str, str]:
+    options, [problem] = read(source, model, **environment)
+    assert options is None
+    return problem.code, problem.where.line, problem.where.column, problem.path, problem.what, problem.fix
+
+
+def test_texts_become_what_the_model_says() -> None:
+    options, problems = read(
+        "{generator: {rows: 1e3, rate: 12.5, faults: {null: 2%}, start: 2026-02-01}}", GeneratorOptions
+    )
+    assert options is None
+    assert [problem.path for problem in problems] == ["source.generator.rows"]
+    options, _ = read("{generator: {rows: 1000, faults: {null: 2%}, start: 2026-02-01}}", GeneratorOptions)
+    assert isinstance(options, GeneratorOptions)
+    assert (options.rows, options.faults, options.start.isoformat()) == (
+        1000,
+        {"null": 0.02},
+        "2026-02-01T00:00:00+00:00",
+    )
+
+
+def test_a_plug_in_by_name_alone_has_its_defaults() -> None:
+    options, problems = read("generator", GeneratorOptions)
+    assert not problems
+    assert options == GeneratorOptions()
+
+
+def test_an_unknown_option_offers_the_nearest() -> None:
+    assert one("{generator: {seed: 1, row: 5}}", GeneratorOptions) == (
+        "unknown-key",
+        5,
+        31,
+        "source.generator.row",
+        "`generator` has no option `row`.",
+        "Did you mean `rows`?",
+    )
+
+
+def test_a_missing_option_is_told_at_the_plug_in() -> None:
+    found = one("{files: {follow: true}}", SourceOptions)
+    assert found == ("missing-key", 5, 10, "source.files", "`files` needs `path`.", "Add `path`.")
+    assert one("files", SourceOptions)[:4] == ("missing-key", 5, 9, "source.files")
+
+
+def test_a_bad_value_is_told_at_the_value() -> None:
+    code, line, column, path, what, fix = one("{generator: {sensors: none}}", GeneratorOptions)
+    assert (code, line, column, path) == ("bad-value", 5, 31, "source.generator.sensors")
+    assert what == "`none` is not a good value of `sensors`."
+    assert fix.startswith("It should be a valid integer")
+
+
+def test_a_word_that_is_not_on_the_list_offers_the_nearest() -> None:
+    found = one("{parquet: {path: a, compression: zst}}", SinkOptions)
+    assert found[4:] == ("`zst` is not one of zstd, snappy, lz4, none.", "Did you mean `zstd`?")
+
+
+def test_a_name_in_a_map_that_is_not_on_the_list_is_told_at_the_name() -> None:
+    code, line, column, path, what, fix = one("{generator: {faults: {duplicates: 1%}}}", GeneratorOptions)
+    assert (code, line, column, path) == ("bad-value", 5, 31, "source.generator.faults.duplicates")
+    assert what.startswith("`duplicates` is not one of missing, null,")
+    assert fix == "Did you mean `duplicate`?"
+
+
+def test_what_the_model_finds_as_a_whole_is_its_own_sentence() -> None:
+    found = one("{generator: {sensors: 2, partitions: 3}}", GeneratorOptions)
+    assert found[:4] == ("bad-value", 5, 10, "source.generator")
+    assert found[4] == "3 partitions cannot share 2 sensors; use fewer partitions."
+
+
+def test_a_value_that_could_be_several_things_is_one_problem() -> None:
+    assert one("{files: {path: {a: b}}}", SourceOptions)[:4] == ("bad-value", 5, 18, "source.files.path")
+
+
+def test_options_within_options_have_their_place() -> None:
+    options, problems = read("{x: {tls: {certificat: a}}}", WithTls)
+    assert options is None
+    assert {(problem.code, problem.path, problem.fix) for problem in problems} == {
+        ("missing-key", "source.x.tls", "Add `certificate`."),
+        ("unknown-key", "source.x.tls.certificat", "Did you mean `certificate`?"),
+    }
+
+
+def test_all_faults_come_at_once() -> None:
+    _, problems = read("{generator: {rows: -1, seed: x, sped: 2}}", GeneratorOptions)
+    assert [problem.path.rpartition(".")[2] for problem in problems] == ["rows", "seed", "sped"]
+
+
+def test_a_value_from_outside_is_shown_as_it_is_written() -> None:
+    found = one("{generator: {seed: '${SEED}'}}", GeneratorOptions, SEED="swordfish")
+    assert found[4] == "`${SEED}` is not a good value of `seed`."
+
+
+def test_many_records_in_one_message_are_refused_and_not_taken_for_a_misspelling() -> None:
+    assert one("{files: {path: a, explode: items}}", SourceOptions)[:4] == (
+        "not-supported",
+        5,
+        27,
+        "source.files.explode",
+    )
