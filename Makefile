@@ -43,7 +43,7 @@ format: $(MAIN)  ## format all code and mend what can be mended by itself
 	$(BIN)/ruff format --quiet
 
 bench: $(MAIN)  ## run every benchmark; each prints one line of JSON (BENCH=--long)
-	for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark" $(BENCH); done
+	for benchmark in benchmarks/[a-z]*.py; do $(BIN)/python "$$benchmark" $(BENCH); done
 
 environments: $(UV)  ## make .venv and the environments of both engines, at the same time
 	$(MAKE) --jobs 3 $(ENGINES) $(MAIN)
@@ -51,7 +51,7 @@ environments: $(UV)  ## make .venv and the environments of both engines, at the 
 lock: $(UV)  ## choose the newest versions of everything anew
 	echo uv | $(COMPILE) - --output-file environments/uv.txt
 	echo setuptools | $(COMPILE) - --output-file environments/build.txt
-	$(COMPILE) pyproject.toml --group dev --extra delta --extra zstd --output-file environments/main.txt
+	$(COMPILE) pyproject.toml --group dev --extra delta --output-file environments/main.txt
 	$(COMPILE) pyproject.toml environments/spark.in --output-file environments/spark.txt
 	$(COMPILE) pyproject.toml environments/flink.in --output-file environments/flink.txt
 

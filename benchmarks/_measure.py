@@ -29,7 +29,10 @@ def alternate(work: Mapping[str, Callable[[], object]], rounds: int = 7) -> dict
             del result
             if turn:
                 seconds[name].append(took)
-        say(f"round {turn} of {rounds}: " + ", ".join(f"{name} {times[-1]:.3f} s" for name, times in seconds.items() if times))
+        say(
+            f"round {turn} of {rounds}: "
+            + ", ".join(f"{name} {times[-1]:.3f} s" for name, times in seconds.items() if times)
+        )
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 

@@ -1,9 +1,9 @@
 """How fast the kernel judges 1 M JSON sensor records by 12 rules, against bare extraction and against models in Python.
 
-The limit is one guarded `json_extract_string(payload, [paths])` over the same Arrow table, its result delivered as Arrow: no
-types, no rules, no reasons. `ratio_judge` is judging alone (typed values, reasons, split), `ratio_to_extraction` the function that
-engines call (also tally and ledger facts), each as a share of the limit's speed. `times_*` say how many times as fast as a loop of
-that library over the same payloads with the same 12 rules.
+The limit is one guarded `json_extract_string(payload, [paths])` over the same Arrow table, its result delivered as Arrow:
+no types, no rules, no reasons. `ratio_judge` is judging alone (typed values, reasons, split), `ratio_to_extraction` the
+function that engines call (also tally and ledger facts), each as a share of the limit's speed. `times_*` say how many
+times as fast as a loop of that library over the same payloads with the same 12 rules.
 """
 
 from __future__ import annotations
@@ -61,10 +61,9 @@ def records(count: int) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-FAULTS = {
-    kind: 0.0125
-    for kind in ("missing", "null", "outlier", "wrong_type", "bad_timestamp", "bad_id", "malformed", "future")
-}
+FAULTS = dict.fromkeys(
+    ("missing", "null", "outlier", "wrong_type", "bad_timestamp", "bad_id", "malformed", "future"), 0.0125
+)
 
 
 class PydanticReading(BaseModel):

@@ -17,11 +17,11 @@ def need(library: str, *, who: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(library)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] != library.split(".")[0]:
+        if error.name is None or error.name.split(".")[0] != library.split(".", maxsplit=1)[0]:
             raise
         raise fail(
             StillwellError,
             "missing-extra",
-            f"{who} needs {library.split('.')[0]}, which is not installed.",
+            f"{who} needs {library.split('.', maxsplit=1)[0]}, which is not installed.",
             f"pip install 'stillwell[{extra}]'",
         ) from error

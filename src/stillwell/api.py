@@ -39,9 +39,9 @@ class Judge:
     def judge(self, data: Any, *, clock: dt.datetime | None = None) -> Judged:
         """Judge data: accepted rows, quarantined records with reasons, and the tally.
 
-        `data` is a table (Arrow table or record batch, or anything that hands out an Arrow stream, such as a data frame of
-        pandas or polars or a relation of DuckDB), or records one by one (bytes, texts, or mappings, which are judged as
-        JSON). A table with columns `partition`, `offset` and `payload` or `record` is taken as a batch of a source is
+        `data` is a table (of Arrow, or anything that hands out an Arrow stream, such as a data frame of pandas or
+        polars or a relation of DuckDB), or records one by one (bytes, texts, or mappings, which are judged as JSON).
+        A table with columns `partition`, `offset` and `payload` or `record` is taken as a batch of a source is
         (`stillwell.kernel.base`). `clock` is what `now` means for records without ingest time; it is now unless said.
 
         Raises:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
+import functools
 import json
+import multiprocessing
 import os
-import subprocess
-import sys
+import signal
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,28 +25,35 @@ from stillwell.contract.load import parse
 from stillwell.contract.model import Contract
 from stillwell.delivery.again import Rejudge
 from stillwell.delivery.audit import Audit, Audited
+from stillwell.engines import embedded
 from stillwell.engines.base import EpochLimits, Job, Progress, Summary
 from stillwell.engines.embedded import Engine, EngineOptions
 from stillwell.kernel import Kernel
 
 DURABLE = ("delta", "parquet", "jsonl", "duckdb")
+KILLS = int(os.environ.get("STILLWELL_KILLS", "2"))
+"""How hard the tests of deaths try: a little by default, some hundred for torture."""
+
 BEGAN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
+# Fits our own readings and those of the generator.
 _CONTRACT = """
 contract: readings
 version: {version}
 time: at
 fields:
-  sensor: {{type: string, required: true}}
-  at: {{type: timestamp, required: true, max: now + 1m}}
-  value: {{type: double, required: true, min: 0, max: {most}, repair: {{range: clamp}}, warn: {{max: 30}}}}
-  count: {{type: integer, required: true, max: 90}}
+  sensor: {{type: string, from: [sensor, sensor_id], required: true}}
+  at: {{type: timestamp, from: [at, timestamp], required: true, max: now + 1m}}
+  value:
+    {{type: double, from: [value, temperature], min: 0, max: {most}, repair: {{range: clamp}}, warn: {{max: 30}}}}
+  count: {{type: double, from: [count, humidity], required: true, max: 90}}
 rules:
   usual: {{expect: 'sensor <> ''s3''', severity: warn}}
   never: {{expect: 'sensor <> ''poison''', severity: fail}}
 """
 
 
+@functools.cache
 def contract(version: str = "1.0.0", most: int = 50) -> Contract:
     """Two versions must tell apart: with another `most`, other values are clamped."""
     return parse(_CONTRACT.format(version=version, most=most))
@@ -55,7 +65,7 @@ STRICT = _CONTRACT.format(version="2.0.0", most=50).replace("max: 90", "max: 20"
 
 def payload(n: int) -> bytes | None:
     """Reading number n; about a third is rejected, for many reasons."""
-    odd = {5: b'{"sensor": "s', 7: b"\xff\xfe" + bytes([n % 256]), 11: None, 13: b"", 17: b'{"sensor": 3}'}
+    odd = {5: b'{"sensor": "s', 7: b"\xff\xfe" + bytes([128 + n % 128]), 11: None, 13: b"", 17: b'{"sensor": 3}'}
     if n % 19 in odd:
         return odd[n % 19]
     at = (BEGAN + dt.timedelta(seconds=n)).isoformat()
@@ -148,11 +158,11 @@ class Stage:
         return kinds[self.kind]
 
     def sink(self, name: str) -> Sink:
-        kind = find("connectors", self.kind, "Sink")
+        kind = _connector(self.kind, "Sink")
         return kind(kind.Options(**self.options(name)), self.place)
 
     def source(self, kind: str, **options: Any) -> Source:
-        made = find("connectors", kind, "Source")
+        made = _connector(kind, "Source")
         return made(made.Options(**options), self.place)
 
     def memory(self, records: Any) -> Source:
@@ -238,6 +248,11 @@ class Stage:
                 one.close()
 
 
+@functools.cache
+def _connector(name: str, side: str) -> Any:
+    return find("connectors", name, side)
+
+
 def timeless(rows: pa.Table) -> list[dict[str, Any]]:
     """Rows without their ingest time, which is the clock of an intent where a source has none."""
     plain = rows.to_pylist()
@@ -246,27 +261,55 @@ def timeless(rows: pa.Table) -> list[dict[str, Any]]:
     return plain
 
 
-def process(stage: Stage, **told: Any) -> subprocess.Popen[str]:
-    """The run of a stage in a process of its own: says `ready`, then runs, then says how many it read."""
-    told |= {"folder": str(stage.folder), "kind": stage.kind}
-    environment = {**os.environ, "TZ": told.pop("zone", "UTC")}
-    command = [sys.executable, "-m", "tests.delivery.stage", json.dumps(told)]
-    root = Path(__file__).parents[2]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=root, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+# Processes are forked from one that has imported everything and started no thread: each begins at once.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    ["deltalake", "stillwell.engines.embedded", *(f"stillwell.connectors.{k}" for k in DURABLE)]
+)
 
 
-def _main(
-    folder: str,
+class Forked:
+    """The run of a stage in a process of its own; `ready` once it begins."""
+
+    def __init__(self, stage: Stage, **told: Any) -> None:
+        self._pipe, theirs = _FORKS.Pipe()
+        self._process = _FORKS.Process(
+            target=_perform, args=(theirs, stage.folder, stage.kind), kwargs=told, daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        assert self._pipe.poll(60)
+        assert self._pipe.recv() == "ready"
+
+    def kill(self) -> bool:
+        """Kill it, now; False if it had ended by itself already."""
+        self._process.kill()
+        self._process.join()
+        return self._process.exitcode == -signal.SIGKILL
+
+    def ended(self) -> dict[str, int]:
+        """Wait for its end; counts of its summary, and its exit code as `code`."""
+        said: dict[str, int] = {}
+        with contextlib.suppress(EOFError):
+            assert self._pipe.poll(120), "it hangs"
+            said = self._pipe.recv()
+        self._process.join()
+        return {**said, "code": self._process.exitcode or 0}
+
+
+def _perform(
+    pipe: Any,
+    folder: Path,
     kind: str,
-    source: Mapping[str, Any],
+    source: tuple[str, Mapping[str, Any]],
     epoch: int,
     threads: int = 1,
-    strict: bool = False,
     die_at: int = 0,
     days: int = 0,
+    zone: str = "UTC",
 ) -> None:
-    from stillwell.engines import embedded
+    os.environ["TZ"] = zone
+    time.tzset()
 
     class Moved(dt.datetime):
         """The wall clock of a machine whose date was set."""
@@ -280,15 +323,10 @@ def _main(
 
     if days:
         embedded.dt = Calendar  # type: ignore[assignment]
-    ((name, options),) = source.items()
-    stage = Stage(Path(folder), kind)
-    by = parse(STRICT) if strict else contract()
-    fuse = Fuse(die_at, lambda: os._exit(9))
-    print("ready", flush=True)
+    stage = Stage(folder, kind)
+    name, options = source
+    pipe.send("ready")
     told = stage.source(name, **options)
-    summary = stage.run(told, by=by, fuse=fuse, threads=threads, records=epoch, wait=dt.timedelta(seconds=0.2))
-    print(json.dumps({"read": summary.read, "recovered": summary.recovered, "epochs": summary.epochs}), flush=True)
-
-
-if __name__ == "__main__":
-    _main(**json.loads(sys.argv[1]))
+    fuse = Fuse(die_at, lambda: os._exit(9))
+    summary = stage.run(told, fuse=fuse, threads=threads, records=epoch, wait=dt.timedelta(seconds=0.2))
+    pipe.send({"read": summary.read, "recovered": summary.recovered, "epochs": summary.epochs})

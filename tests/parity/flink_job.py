@@ -12,7 +12,7 @@ from pyflink.table import DataTypes, EnvironmentSettings, TableEnvironment
 from pyflink.table.expressions import col
 from pyflink.table.udf import udf
 
-from tests.parity.verdict_lines import verdict_lines
+from tests.parity.verdict_lines import lines_by_pieces
 
 contract, clock, records, verdicts = sys.argv[1:]
 
@@ -28,7 +28,7 @@ def judge(partition: pd.Series, offset: pd.Series, ingested: pd.Series, payload:
             "payload": pa.array(payload, pa.binary()),
         }
     )
-    return pd.Series(verdict_lines(contract, clock, batch))
+    return pd.Series(lines_by_pieces(contract, clock, batch))
 
 
 flink = TableEnvironment.create(EnvironmentSettings.in_batch_mode())

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
-from tests.parity.verdict_lines import verdict_lines
+from tests.parity.verdict_lines import lines_by_pieces
 
 contract, clock, records, verdicts = sys.argv[1:]
 
@@ -18,7 +18,7 @@ contract, clock, records, verdicts = sys.argv[1:]
 def judge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """One verdict line for each record of one task."""
     for batch in batches:
-        lines = verdict_lines(contract, clock, pa.Table.from_batches([batch]))
+        lines = lines_by_pieces(contract, clock, pa.Table.from_batches([batch]))
         yield pa.RecordBatch.from_arrays(
             [batch["partition"], batch["offset"], pa.array(lines, pa.string())], ["partition", "offset", "line"]
         )

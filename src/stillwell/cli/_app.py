@@ -1,4 +1,4 @@
-"""The frame of all verbs: finds them by their file names, lists them in groups, and turns every end into an exit code."""
+"""The frame of all verbs: finds them by their file names, lists them in groups, and gives every end an exit code."""
 
 from __future__ import annotations
 
@@ -18,17 +18,15 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-import stillwell
+import stillwell.cli
 from stillwell.cli._crash import crash
 from stillwell.cli.base import GROUPS, Outcome, Output, silence
 from stillwell.errors import Problem, StillwellError, did_you_mean, fail
 
 _FRAME = {"base"}
-_HERE = str(Path(__file__).parent)
 
-_UsageError = typer.BadParameter.__base__
-_Refused = _UsageError.__base__  # typer brings its own click, or uses that of others: the exceptions are found by kin
-assert _Refused is not None
+# typer brings its own click, or uses the one that is installed: what both raise is found by kin.
+_Refused: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Verb:
 
 def verbs() -> list[str]:
     """The names of all verbs."""
-    found = (module.name for module in pkgutil.iter_modules([_HERE]))
+    found = (module.name for module in pkgutil.iter_modules(stillwell.cli.__path__))
     return sorted(name for name in found if not name.startswith("_") and name not in _FRAME)
 
 
@@ -54,7 +52,9 @@ def described(name: str) -> Verb:
     assert spec.origin is not None
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
     purpose = " ".join((ast.get_docstring(tree) or "").split("\n\n")[0].split())
-    said = (node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PLACE")
+    said = (
+        node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PLACE"
+    )
     group, rank = ast.literal_eval(next(said))
     return Verb(name, purpose, group, rank)
 
@@ -89,23 +89,23 @@ def _heard(verb: Callable[..., Outcome]) -> Callable[..., Outcome]:
 class Verbs(TyperGroup):
     """The command without a verb."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
         """All verbs, as they stand in the help."""
         return [verb.name for verb in self._listed()]
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:  # type: ignore[override]
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ARG002 - typer's signature
         """A verb as the help and the shell's completion list it: its name and purpose."""
         return TyperCommand(cmd_name, help=described(cmd_name).purpose) if cmd_name in verbs() else None
 
-    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The verb that is to run."""
         if args[0] in verbs():
             return args[0], command(args[0]), args[1:]
         if not ctx.resilient_parsing and not args[0].startswith("-"):
             raise fail(StillwellError, "usage", f"There is no verb `{args[0]}`.", did_you_mean(args[0], verbs()))
-        return super().resolve_command(ctx, args)  # type: ignore[arg-type]
+        return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - typer's signature
         """The verbs in their groups."""
         listed = self._listed()
         widest = max(len(verb.name) for verb in listed)
@@ -115,11 +115,12 @@ class Verbs(TyperGroup):
                 with formatter.section(group):
                     formatter.write_dl(rows)
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
+    def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:  # type: ignore[override]
         """Run, and leave the process with the exit code that was come to."""
         arguments = sys.argv[1:] if args is None else list(args)
-        run = functools.partial(super().main, arguments, "stillwell", **{**extra, "standalone_mode": False})
-        sys.exit(_ended(run, Output(json="--json" in arguments), arguments))
+        extra |= {"prog_name": "stillwell", "standalone_mode": False}
+        run = functools.partial(super().main, arguments, **extra)
+        sys.exit(int(_ended(run, Output(json="--json" in arguments), arguments)))
 
     @staticmethod
     def _listed() -> list[Verb]:
@@ -134,7 +135,7 @@ def _ended(run: Callable[[], Any], output: Output, arguments: list[str]) -> int:
         output.problems(error.problems)
     except (KeyboardInterrupt, typer.Abort):
         return 128 + signal.SIGINT
-    except _Refused as refused:  # type: ignore[misc]
+    except _Refused as refused:
         output.problems((_usage(refused),))
     except Exception as error:  # noqa: BLE001 - this is where every crash ends
         output.problems((crash(error, arguments),))
@@ -145,7 +146,7 @@ def _usage(refused: Any) -> Problem:
     where = getattr(refused.ctx, "command_path", "stillwell") if getattr(refused, "ctx", None) else "stillwell"
     close = getattr(refused, "possibilities", None)
     what = refused.message if close else refused.format_message()
-    fix = f"Did you mean {' or '.join(f'`{one}`' for one in close)}?" if close else f"See `{where} --help`."
+    fix = did_you_mean(refused.option_name, close) if close else f"See `{where} --help`."
     return Problem("usage", what.rstrip(".") + ".", fix, path=where)
 
 

@@ -16,7 +16,7 @@ def chosen(file: Path | None) -> Contract:
     """The contract in `file`, or else in `contract.yml` here.
 
     Raises:
-        ContractError: with all problems of the file; code `no-contract` when there is none, `not-a-contract` for a pipeline.
+        ContractError: with all problems of the file; codes `no-contract`, and `not-a-contract` for a pipeline.
     """
     if file is None and not DEFAULT.exists():
         what = f"No contract was named, and there is no {DEFAULT} here."

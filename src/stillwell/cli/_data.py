@@ -61,7 +61,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Data:
-    """One file, table or stream; `unit` is what its records are counted in, line or row; a Delta table is `versioned`."""
+    """One file, table or stream; `unit` is what its records are counted in: line or row. Delta is `versioned`."""
 
     name: str
     source: Source
@@ -82,18 +82,22 @@ class Data:
         """
         # The first line of delimited text is its header, unless that was told.
         number = 2 if self.format.name == "csv" and not self.format.options.get("header") else 1
+        for batch in self._batches():
+            taken = self._lines(batch)
+            ends = number + np.cumsum(taken)
+            yield Part(batch, ends - taken)
+            number = int(ends[-1])
+
+    def _batches(self) -> Iterator[pa.Table]:
         wanted = 10_000
         with _legible(self.name):
             self.source.open()
-            while not self.source.finished:
+        while not self.source.finished:
+            with _legible(self.name):
                 chunk = self.source.read(wanted)
-                if chunk is None:
-                    continue
-                taken = self._lines(chunk.table)
-                ends = number + np.cumsum(taken)
-                yield Part(chunk.table, ends - taken)
-                number = int(ends[-1])
-                wanted = max(1, min(_MOST_RECORDS, _MOST_BYTES * len(taken) // max(1, chunk.table.nbytes)))
+            if chunk is not None:
+                yield chunk.table
+                wanted = max(1, min(_MOST_RECORDS, _MOST_BYTES * len(chunk.table) // max(1, chunk.table.nbytes)))
 
     def _lines(self, batch: pa.Table) -> npt.NDArray[np.int64]:
         """How many lines each record takes: a quoted cell may hold line ends."""
@@ -111,13 +115,15 @@ def opened(named: list[str], reading: Reading, state: Path) -> Iterator[list[Dat
         StillwellError: with a problem for each name that means nothing that can be read.
     """
     place = Place("stdin", Path.cwd(), state)
-    told, data, problems = reading.told(), [], []
+    told = reading.told()
+    data: list[Data] = []
+    problems: list[Problem] = []
     for name in named:
         try:
             with _legible(name):
                 data += _meant(name, reading, told, place)
         except StillwellError as error:
-            problems += [_on_the_command_line(problem, name) for problem in error.problems]
+            problems += error.problems
     if reading.at is not None and not problems and not any(one.versioned for one in data):
         problems.append(Problem("usage", "Only a Delta table has versions.", "Leave --at out.", path="--at"))
     if problems:
@@ -159,12 +165,15 @@ def _built(connector: str, place: Place, **options: Any) -> Source:
 
 @contextmanager
 def _legible(name: str) -> Iterator[None]:
-    """Say in one shape that something cannot be read."""
+    """Say in one shape, with the name as the place, that something cannot be read."""
     try:
         yield
+    except StillwellError as error:
+        raise type(error)(_on_the_command_line(problem, name) for problem in error.problems) from error
     except (OSError, pa.ArrowException) as error:
         what = f"{name} cannot be read: {(getattr(error, 'strerror', None) or str(error)).splitlines()[0]}."
-        raise fail(ConnectorError, "unreadable", what, "See whether it is whole and yours to read.") from error
+        fix = "See whether it is whole and yours to read."
+        raise fail(ConnectorError, "unreadable", what, fix, where=Where(name)) from error
 
 
 def _on_the_command_line(problem: Problem, name: str) -> Problem:

@@ -98,7 +98,9 @@ def drawn(picture: Picture, title: str, output: Output, *, quiet: bool) -> Itera
     if quiet:
         yield
         return
-    draw, every = (_frames(picture, title, output), EVERY_FRAME) if output.terminal else (_lines(picture, output), EVERY_LINE)
+    draw, every = (
+        (_frames(picture, title, output), EVERY_FRAME) if output.terminal else (_lines(picture, output), EVERY_LINE)
+    )
     over = threading.Event()
 
     def loop() -> None:

@@ -55,20 +55,23 @@ def interruptible(output: Output) -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set; the second of them acts as it always does."""
     stop = threading.Event()
 
-    def asked(number: int, _frame: object) -> None:
+    before: dict[int, Any] = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+
+    def as_before() -> None:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+    def asked(_signal: int, _frame: object) -> None:
         output.say("finishing the open epoch; once more to end at once")
         stop.set()
-        for one in before:
-            signal.signal(one, before[one])
+        as_before()
 
-    before: dict[int, Any] = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
     for one in before:
         signal.signal(one, asked)
     try:
         yield stop
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        as_before()
 
 
 def summed(summary: Summary) -> dict[str, Any]:
@@ -86,7 +89,9 @@ def summed(summary: Summary) -> dict[str, Any]:
         "recovered": summary.recovered,
         "seconds": round(summary.seconds, 3),
         "rules": {} if tally is None else dict(sorted(tally.failures().items(), key=lambda one: -one[1])),
-        "stopped": None if stopped is None else {"rule": stopped.rule, "partition": stopped.partition, "offset": stopped.offset},
+        "stopped": None
+        if stopped is None
+        else {"rule": stopped.rule, "partition": stopped.partition, "offset": stopped.offset},
         "interrupted": summary.interrupted,
     }
 
@@ -95,9 +100,7 @@ def say_summary(summary: Summary, output: Output) -> None:
     """The closing lines of a run."""
     kept = output.paint("conserved ✓", "good") if summary.conserved else output.paint("NOT CONSERVED ✗", "bad")
     output.say("─" * 80)
-    output.say(
-        f"read {summary.read:,} = accepted {summary.accepted:,} + quarantined {summary.quarantined:,}   {kept}"
-    )
+    output.say(f"read {summary.read:,} = accepted {summary.accepted:,} + quarantined {summary.quarantined:,}   {kept}")
     rate = summary.read / max(summary.seconds, 1e-3)
     parts = [f"{summary.epochs:,} epochs", f"warned {summary.warned:,}", f"repaired {summary.repaired:,}"]
     parts += [f"{summary.recovered:,} epochs of an earlier run finished"] if summary.recovered else []

@@ -70,4 +70,5 @@ def _named(accepted: pa.Table, quarantined: pa.Table) -> list[tuple[Offsets, pa.
 
 
 def _offsets(trace: pa.StructArray) -> Offsets:
-    return trace.field("offset").to_numpy()
+    offsets: Offsets = trace.field("offset").to_numpy()
+    return offsets

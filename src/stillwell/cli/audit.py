@@ -18,7 +18,9 @@ EXAMPLES = ("stillwell audit", "stillwell audit demo", "stillwell audit pipeline
 
 
 def audit(
-    pipeline: Annotated[Path | None, typer.Argument(metavar="[PIPELINE]", help="The file, or its folder; pipeline.yml here.")] = None,
+    pipeline: Annotated[
+        Path | None, typer.Argument(metavar="[PIPELINE]", help="The file, or its folder; pipeline.yml here.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As the runs had it; may be repeated.")
     ] = None,
@@ -56,4 +58,6 @@ def _told(finding: Finding) -> str:
     more = " …" if finding.count > len(finding.offsets) and named else ""
     where = f" offset {named}{more}" if named else ""
     detail = f" ({shown(finding.detail)})" if finding.detail else ""
-    return f"{finding.kind:<10} {finding.count:,} in {shown(finding.where)}, partition {finding.partition}{where}{detail}"
+    return (
+        f"{finding.kind:<10} {finding.count:,} in {shown(finding.where)}, partition {finding.partition}{where}{detail}"
+    )

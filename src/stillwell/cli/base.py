@@ -38,19 +38,23 @@ class Outcome(IntEnum):
     UNKNOWN = 3
 
 
-Json = Annotated[bool, typer.Option("--json", help="Write JSON only, each object with its schema; text goes to stderr.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Write JSON only, each object with its schema; text goes to stderr.")
+]
 """The parameter `json` of every verb."""
 
 _COLOURS = {"bad": "31", "warn": "33", "good": "32", "dim": "2", "bold": "1"}
 
 
 class Output:
-    """What a verb says: to people on standard output; with `json`, JSON goes there and people's text to standard error."""
+    """What a verb says: to people on standard output; with `json` JSON goes there, and people's text to stderr."""
 
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
         self._people = sys.stderr if json else sys.stdout
-        self._coloured = _is_terminal(self._people) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._coloured = (
+            _is_terminal(self._people) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        )
 
     @property
     def terminal(self) -> bool:

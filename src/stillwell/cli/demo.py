@@ -42,21 +42,29 @@ engine:     embedded
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where its files and tables go; what an earlier demo left there is replaced.")] = Path("demo"),
-    rows: Annotated[int | None, typer.Option(metavar="N", min=1, help="So many records as fast as it goes, instead of a time.")] = None,
+    folder: Annotated[
+        Path, typer.Argument(help="Where its files and tables go; what an earlier demo left there is replaced.")
+    ] = Path("demo"),
+    rows: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="So many records as fast as it goes, instead of a time.")
+    ] = None,
     seconds: Annotated[float, typer.Option(metavar="N", min=0.1, help="How long it runs.")] = SECONDS,
     rate: Annotated[int, typer.Option(metavar="N", min=1, help="Records a second.")] = RATE,
     seed: Annotated[int, typer.Option(metavar="N", help="Another seed, other records.")] = 7,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ended.")] = False,
     json: Json = False,
 ) -> Outcome:
-    """Judge made-up sensor readings, about one in ten faulty, for half a minute, and hold the verdicts against the truth.
+    """Judge made-up sensor readings, one in ten faulty, for half a minute, and hold the verdicts against the truth.
 
-    Good records land in a Delta table, bad ones in another with the reasons. Exit code: 0 if every fault that a rule over
-    one record can see was caught and no clean record was rejected, else 1.
+    Good records land in a Delta table, bad ones in another with the reasons. Exit code: 0 if every fault that a rule
+    over one record can see was caught and no clean record was rejected, else 1.
     """
     output = Output(json=json)
-    source = f"rows: {rows}" if rows is not None else f"seconds: {seconds:g}, rate: {rate}, speed: {rate * READING / SENSORS:g}"
+    source = (
+        f"rows: {rows}"
+        if rows is not None
+        else f"seconds: {seconds:g}, rate: {rate}, speed: {rate * READING / SENSORS:g}"
+    )
     made = _prepared(folder, f"{source}, sensors: {SENSORS}, seed: {seed}", output)
     score = Score()
     summary = watched(made, output, quiet=quiet, watch=score.see)
@@ -101,7 +109,13 @@ def _say(score: Score, folder: Path, output: Output) -> None:
     visible = score.by_fault().values()
     injected, caught = (sum(pair[index] for pair in visible) for index in (0, 1))
     output.say(f"injected faults caught {caught:,} of {injected:,} · clean records rejected {score.clean_rejected:,}")
-    output.say(f"accepted {folder}/accepted (Delta)   quarantine {folder}/quarantine (Delta)   contract {folder}/contract.yml")
+    output.say(
+        f"accepted {folder}/accepted (Delta)   quarantine {folder}/quarantine (Delta)   contract {folder}/contract.yml"
+    )
     command = "stillwell" if shutil.which("stillwell") else os.path.relpath(sys.argv[0])
-    for verb in (f"audit {folder}", f"explain {folder}/contract.yml", f"check yours.csv --contract {folder}/contract.yml"):
+    for verb in (
+        f"audit {folder}",
+        f"explain {folder}/contract.yml",
+        f"check yours.csv --contract {folder}/contract.yml",
+    ):
         output.say(f"next  {command} {verb}")

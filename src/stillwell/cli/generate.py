@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import sys
 import time
 from collections import Counter
@@ -34,7 +33,9 @@ _ROWS = 10_000
 
 
 def generate(
-    rows: Annotated[float | None, typer.Option(metavar="N", help="How many records; 10,000, or endless at a rate.")] = None,
+    rows: Annotated[
+        float | None, typer.Option(metavar="N", help="How many records; 10,000, or endless at a rate.")
+    ] = None,
     rate: Annotated[float | None, typer.Option(metavar="N", help="Records a second; as fast as it goes.")] = None,
     seconds: Annotated[float | None, typer.Option(metavar="N", help="Stop after so many seconds.")] = None,
     sensors: Annotated[int, typer.Option(metavar="N", help="How many sensors.")] = 100,
@@ -44,7 +45,9 @@ def generate(
     ] = None,
     start: Annotated[str | None, typer.Option(metavar="TIME", help="Event time of the first record.")] = None,
     speed: Annotated[float, typer.Option(metavar="N", help="Event clock, times the wall's, at a rate.")] = 1.0,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to; - is standard output. .gz and .zst compress.")] = Path("-"),
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where to; - is standard output. .gz and .zst compress.")
+    ] = Path("-"),
     truth: Annotated[Path | None, typer.Option(metavar="FILE", help="CSV with the true fault of each record.")] = None,
     json: Json = False,
 ) -> Outcome:
@@ -53,7 +56,9 @@ def generate(
     The same options always give the same records.
     """
     if json and str(out) == "-":
-        raise fail(StillwellError, "usage", "Records and JSON cannot share standard output.", "Name a file: --out FILE.")
+        raise fail(
+            StillwellError, "usage", "Records and JSON cannot share standard output.", "Name a file: --out FILE."
+        )
     output = Output(json=json)
     told: dict[str, Any] = {"rate": rate, "seconds": seconds, "sensors": sensors, "seed": seed, "speed": speed}
     told["rows"] = _ROWS if rows is None and rate is None and seconds is None else rows
@@ -69,7 +74,13 @@ def generate(
     Output(json=True).say(f"{written:,} records, {injected:,} of them faulty, seed {seed}")
     output.emit(
         "generate",
-        {"rows": written, "seed": seed, "out": str(out), "truth": str(truth) if truth else None, "faults": dict(source.faults)},
+        {
+            "rows": written,
+            "seed": seed,
+            "out": str(out),
+            "truth": str(truth) if truth else None,
+            "faults": dict(source.faults),
+        },
     )
     return Outcome.YES
 
@@ -105,7 +116,9 @@ def _options(told: dict[str, Any]) -> GeneratorOptions:
             name, *rest = (str(part) for part in one["loc"]) if one["loc"] else ("",)
             known = did_you_mean(rest[0], KINDS) if name == "faults" and rest and rest[0] not in KINDS else None
             what = f"There is no fault `{rest[0]}`." if known else one["msg"].removeprefix("Value error, ") + "."
-            problems.append(Problem("usage", what, known or "See `stillwell generate --help`.", path=f"--{name}" if name else ""))
+            problems.append(
+                Problem("usage", what, known or "See `stillwell generate --help`.", path=f"--{name}" if name else "")
+            )
         raise StillwellError(dict.fromkeys(problems)) from error
 
 
@@ -117,7 +130,11 @@ def _faults(text: str) -> dict[str, str]:
     for kind, _, part in pairs:
         if not part.endswith("%") or not part[:-1].replace(".", "", 1).isdigit():
             raise fail(
-                StillwellError, "usage", f"`{kind}` has no share in `{text}`.", "Write it like null=2%,outlier=1%.", path="--faults"
+                StillwellError,
+                "usage",
+                f"`{kind}` has no share in `{text}`.",
+                "Write it like null=2%,outlier=1%.",
+                path="--faults",
             )
     return {kind.strip(): part for kind, _, part in pairs}
 

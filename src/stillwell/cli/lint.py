@@ -44,7 +44,8 @@ class Linted:
 
 def lint(
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="FILE", help="Contracts and pipelines; contract.yml and pipeline.yml here.")
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="Contracts and pipelines; contract.yml and pipeline.yml here."),
     ] = None,
     json: Json = False,
 ) -> Outcome:

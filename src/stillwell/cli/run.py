@@ -20,18 +20,24 @@ EXAMPLES = (
 
 
 def run(
-    pipeline: Annotated[Path | None, typer.Argument(metavar="[PIPELINE]", help="The file, or its folder; pipeline.yml here.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Say what would be read and written, try all doors, write nothing.")] = False,
+    pipeline: Annotated[
+        Path | None, typer.Argument(metavar="[PIPELINE]", help="The file, or its folder; pipeline.yml here.")
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what would be read and written, try all doors, write nothing.")
+    ] = False,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Put another value in the file's place; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Put another value in the file's place; may be repeated."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ended.")] = False,
     json: Json = False,
 ) -> Outcome:
     """Run a pipeline.
 
-    It starts where the last run ended, after finishing what that one had begun. One interruption (Ctrl-C) ends it after the open
-    epoch. Exit code: 0 when it ended or was stopped, whatever was quarantined; 1 when a rule of severity fail stopped it.
+    It starts where the last run ended, after finishing what that one had begun. One interruption (Ctrl-C) ends it after
+    the open epoch. Exit code: 0 when it ended or was stopped, whatever was quarantined; 1 when a rule of severity fail
+    stopped it.
     """
     output = Output(json=json)
     made = planned(pipeline, settings or (), output)

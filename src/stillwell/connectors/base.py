@@ -22,6 +22,7 @@ from stillwell.delivery.ledger import Ledger
 from stillwell.delivery.slice import Marks, Position
 from stillwell.kernel.base import Format
 
+
 class Options(BaseModel):
     """The keys of a connector in pipeline.yml; unknown keys are refused."""
 

@@ -185,13 +185,12 @@ class Audit:
         # Where a source has holes between its offsets, what nobody holds need not have been a record.
         whole = end - start == part.facts.read
         lost = np.setdiff1d(np.arange(start, end), np.concatenate([held, elsewhere])) if whole else held[:0]
-        short = max(len(lost), count - len(held))
-        over = len(held) + short - count
-        if not short and not over:
-            short = over = 1
+        twice = np.intersect1d(held, elsewhere)
+        # With the right number of other records, at least one was exchanged.
+        short, over = (1, 1) if len(held) == count else (max(count - len(held), 0), max(len(held) - count, 0))
         detail = f"the ledger has {count:,} records in offsets {start:,} to {end:,}"
         self._add("lost", name, part.partition, lost, detail, count=short)
-        self._add("undeclared", name, part.partition, np.intersect1d(held, elsewhere), detail, count=over)
+        self._add("undeclared", name, part.partition, twice, detail, count=over)
 
     def _check_payloads(self, name: str, part: Slice) -> None:
         if name not in self._payloads:

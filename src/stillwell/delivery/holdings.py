@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwell.delivery.slice import Slice
 from stillwell.kernel.digest import payload_hash
@@ -116,5 +117,5 @@ def _database() -> duckdb.DuckDBPyConnection:
 
 def _places(trace: pa.StructArray) -> tuple[Partitions, Offsets]:
     """Partition and offset of each row; -1 where somebody took them away."""
-    partition, offset = (trace.field(name).fill_null(-1).to_numpy() for name in ("partition", "offset"))
+    partition, offset = (pc.struct_field(trace, name).fill_null(-1).to_numpy() for name in ("partition", "offset"))
     return partition, offset

@@ -1,4 +1,4 @@
-"""What an engine must know: it takes a `Job`, moves every record through the kernel into the sinks, and tells how it goes.
+"""What an engine must know: it takes a `Job`, moves every record through the kernel into the sinks, tells how it goes.
 
 An engine is one file of this folder, named after what the kernel runs on, with a class `Engine`. Delivery (intents,
 marks, recovery) is not its own: it is the same for every engine and lies in `stillwell.delivery`.
@@ -56,7 +56,7 @@ class Job:
 class Progress:
     """One epoch that was written: its records as they were read, what the kernel said, and how things stand.
 
-    `lag` is in records, None when unknown; `recovered` is true for an epoch that an earlier run had declared.
+    `lag` is in records, None when unknown; `recovered` tells an epoch that an earlier run had declared.
     """
 
     batch: pa.Table
@@ -71,7 +71,7 @@ Watch = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Summary:
-    """How a run ended. Counts are of this run alone; `tally` is the total over all its windows, None if nothing was read.
+    """How a run ended. Counts are of this run alone; `tally` is the total over its windows, None if nothing was read.
 
     `stopped` is the `fail` rule that ended it; `interrupted` is true when it was asked to stop before the source ended.
     """
@@ -106,7 +106,7 @@ class Engine(Protocol):
         ...
 
     def run(self, job: Job, watch: Watch, stop: threading.Event) -> Summary:
-        """Run until the source has finished, a `fail` rule is broken, or `stop` is set; the open epoch is finished first.
+        """Run until the source has finished, a `fail` rule is broken, or `stop` is set; finish the open epoch first.
 
         Raises:
             StillwellError: when a source or sink fails; what is committed stays, and a new run goes on after it.

@@ -1,6 +1,6 @@
 """What goes into the kernel and what comes out: all that an engine must know of it.
 
-Out come the accepted rows, typed; the quarantined rows, verbatim, with reasons; the tally; and the facts of each partition.
+Out come the accepted rows, typed; the quarantined rows, verbatim, with reasons; the tally; the facts of each partition.
 Both tables carry the struct `_stillwell`, so that a row can always be traced to its record.
 
 A batch is an Arrow table with one row a record, in the order of offsets within each partition:
@@ -58,10 +58,9 @@ TRACE = [
 ]
 """Where a row came from and which contract judged it; the beginning of both `_stillwell` structs."""
 
-ACCEPTED_TRACE = pa.struct(
-    [*TRACE, pa.field("warnings", pa.list_(REASON)), pa.field("repairs", pa.list_(REPAIR))]
-)
+ACCEPTED_TRACE = pa.struct([*TRACE, pa.field("warnings", pa.list_(REASON)), pa.field("repairs", pa.list_(REPAIR))])
 QUARANTINE_TRACE = pa.struct(TRACE)
+
 
 @dataclass(frozen=True)
 class Format:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field as dataclass_field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from math import isfinite
 
-from stillwell.contract.model import Clean, Field, Fix, show
+from stillwell.contract.model import Clean, Field, Fix
 from stillwell.errors import ContractError, Where, fail
 from stillwell.kernel.constraint import bad, clamped, literal
-from stillwell.kernel.decode import Located, json_literal, pointer
-from stillwell.kernel.parse import duckdb_type, parse, parse_json
+from stillwell.kernel.decode import Located, pointer
+from stillwell.kernel.parse import NUMBER, duckdb_type, parse, parse_json
 from stillwell.kernel.sql import NOW, Levels, name, own, text, texts
 
 _NOW = name(NOW)
@@ -40,6 +43,7 @@ class Chain:
         self.level = level
         self._verdicts = verdicts
         self._tag = f"{len(verdicts.failed)}_"
+        self._absent = "false"
         self.value = ""
 
     def _let(self, suffix: str, expression: str) -> str:
@@ -52,9 +56,7 @@ class Chain:
         field = self._field
         seen = self._let("seen", located.raw)
         if field.has_default:
-            # An absent value becomes the default as if it had been written there.
-            default = json_literal(field.default) if located.json else text(show(field.default))
-            seen = self._let("default", f"CASE WHEN {seen} IS NULL AND {present} THEN {default} ELSE {seen} END")
+            self._absent = self._let("absent", f"{seen} IS NULL AND {present}")
         raw = self._let("raw", self._raw_text(seen, is_json=located.json is not None))
         raw = self._let("text", cleaned(field, raw))
         self._verdicts.seen.setdefault(self._rules, seen)
@@ -75,7 +77,9 @@ class Chain:
             return seen
         if self._field.type in ("object", "array", "json"):
             return f"nullif({seen}, 'null')"
-        return f"CASE WHEN starts_with({seen}, '\"') THEN json_extract_string({seen}, '$') ELSE nullif({seen}, 'null') END"
+        return (
+            f"CASE WHEN starts_with({seen}, '\"') THEN json_extract_string({seen}, '$') ELSE nullif({seen}, 'null') END"
+        )
 
     def _convert(self, raw: str, json: str | None) -> None:
         field = self._field
@@ -89,8 +93,11 @@ class Chain:
             converted = f"CASE WHEN starts_with({json}, '{{') OR starts_with({json}, '[') THEN NULL ELSE {raw} END"
         else:
             converted = parse_json(field, raw, json) if json and not field.clean else parse(field, raw)
+        if field.has_default:
+            # The default is a value of the field's type already, however the payload writes such values.
+            converted = f"CASE WHEN {self._absent} THEN {literal(field, field.default)} ELSE {converted} END"
         self.value = self._let("value", converted)
-        self._fail("type", f"CASE WHEN {raw} IS NOT NULL THEN {self.value} IS NULL END", raw)
+        self._fail("type", f"CASE WHEN {raw} IS NOT NULL OR {self._absent} THEN {self.value} IS NULL END", raw)
 
     def _convert_nested(self, raw: str) -> None:
         field = self._field
@@ -123,8 +130,12 @@ class Chain:
             return
         self.value = self._let("value", f"list_transform({elements}, lambda x: {element(item, 'x', 1)})")
         for rule, condition in element_bad(item, "x", 1, f"{self._rules[:-1]}[]."):
-            flags = self._let(f"flags_{len(self._verdicts.failed)}", f"list_transform({elements}, lambda x: {condition})")
-            self._verdicts.item[rule] = self._let(f"item_{len(self._verdicts.failed)}", f"list_position({flags}, true) - 1")
+            flags = self._let(
+                f"flags_{len(self._verdicts.failed)}", f"list_transform({elements}, lambda x: {condition})"
+            )
+            self._verdicts.item[rule] = self._let(
+                f"item_{len(self._verdicts.failed)}", f"list_position({flags}, true) - 1"
+            )
             self._record(rule, f"list_bool_or({flags})")
 
     def _constrain(self, present: str) -> None:
@@ -138,9 +149,23 @@ class Chain:
                     self._fail(kind, condition, self.value)
                 else:
                     self._record(rules + kind, condition)
+            if severity == "reject":
+                self._judge_moved(dict(bad(field, constraints, self.value, _NOW)))
             if severity == "reject" and field.required:
                 bad_type = self._verdicts.failed.get(f"{self._rules}type", "false")
-                self._fail("required", f"CASE WHEN {present} AND {bad_type} IS NOT TRUE THEN {self.value} IS NULL END", "NULL")
+                self._fail(
+                    "required", f"CASE WHEN {present} AND {bad_type} IS NOT TRUE THEN {self.value} IS NULL END", "NULL"
+                )
+
+    def _judge_moved(self, conditions: Mapping[str, str]) -> None:
+        """A value that was clamped or truncated must satisfy every constraint, so each is asked again."""
+        moves = [kind for kind, fix in self._field.repair.items() if fix.kind in ("clamp", "truncate")]
+        moved = " OR ".join(self._verdicts.repaired[self._rules + kind] for kind in moves)
+        for kind, condition in conditions.items() if moves else ():
+            rule = self._rules + kind
+            before = self._verdicts.failed[rule]
+            again = f"CASE WHEN ({moved}) AND ({condition}) THEN true ELSE {before} END"
+            self._verdicts.failed[rule] = self._let(f"again_{kind}", again)
 
     def _record(self, rule: str, condition: str) -> str:
         column = self._let(f"failed_{len(self._verdicts.failed)}", condition)
@@ -158,7 +183,9 @@ class Chain:
         self._verdicts.repaired[rule] = self._let(f"mended_{kind}", f"{found} IS TRUE")
         self._verdicts.before[rule] = self._let(f"before_{kind}", f"CAST({before} AS VARCHAR)")
         if self.value:
-            self.value = self._let(f"fixed_{kind}", f"CASE WHEN {found} THEN {_fixed(self._field, fix, self.value)} ELSE {self.value} END")
+            self.value = self._let(
+                f"fixed_{kind}", f"CASE WHEN {found} THEN {_fixed(self._field, fix, self.value)} ELSE {self.value} END"
+            )
 
 
 def _fixed(field: Field, fix: Fix, value: str) -> str:
@@ -183,22 +210,16 @@ def _fixed(field: Field, fix: Fix, value: str) -> str:
 def cleaned(field: Field, raw: str) -> str:
     """SQL of a field's text after `missing` and `clean`."""
     value = raw
-    if field.missing:
-        same = [f"{value} IN {texts(field.missing)}"]
-        numbers = [word for word in field.missing if _is_number(word)]
-        if numbers and field.type in ("integer", "double", "decimal"):
-            same.append(f"TRY_CAST({value} AS DOUBLE) IN ({', '.join(numbers)})")
-        value = f"CASE WHEN {' OR '.join(same)} THEN NULL ELSE {value} END"
     for step in field.clean:
         value = _CLEAN[step.kind](field, step, value)
-    return value
-
-
-def _is_number(word: str) -> bool:
-    try:
-        return float(word) == float(word)
-    except ValueError:
-        return False
+    if not field.missing:
+        return value
+    same = [f"{raw} IN {texts(field.missing)}"]
+    numbers = [repr(float(word)) for word in field.missing if re.fullmatch(NUMBER, word) and isfinite(float(word))]
+    if numbers and field.type in ("integer", "double", "decimal"):
+        # Numbers compare as numbers, in whatever way they are written.
+        same.append(f"TRY_CAST({value} AS DOUBLE) IN ({', '.join(numbers)})")
+    return f"CASE WHEN {' OR '.join(same)} THEN NULL ELSE {value} END"
 
 
 def _map(_: Field, step: Clean, value: str) -> str:
@@ -211,7 +232,8 @@ def _map(_: Field, step: Clean, value: str) -> str:
 def _strip_unit(field: Field, _: Clean, value: str) -> str:
     bare = f"trim({value})"
     unit = text(field.unit or "")
-    return f"CASE WHEN ends_with({bare}, {unit}) THEN rtrim(left({bare}, length({bare}) - length({unit}))) ELSE {value} END"
+    stripped = f"rtrim(left({bare}, length({bare}) - length({unit})))"
+    return f"CASE WHEN ends_with({bare}, {unit}) THEN {stripped} ELSE {value} END"
 
 
 _CLEAN: Mapping[str, Callable[[Field, Clean, str], str]] = {
@@ -227,30 +249,40 @@ _CLEAN: Mapping[str, Callable[[Field, Clean, str], str]] = {
 
 def element(item: Field, json: str, depth: int) -> str:
     """SQL of the typed value of one array element, given its JSON text; children and items are taken along."""
+    if item.has_default:
+        present = _present_element(item, json, depth)
+        return f"CASE WHEN {json} IS NULL THEN {literal(item, item.default)} ELSE {present} END"
+    return _present_element(item, json, depth)
+
+
+def _present_element(item: Field, json: str, depth: int) -> str:
     if item.type == "object" and item.fields:
-        parts = (
-            f"{name(child.name)} := {element(child, _child(json, child), depth + 1)}" for child in item.fields
-        )
+        parts = (f"{name(child.name)} := {element(child, _child(json, child), depth + 1)}" for child in item.fields)
         return f"CASE WHEN {json}[1] = '{{' THEN struct_pack({', '.join(parts)}) END"
     if item.type == "array":
         inner = f"CAST(json_extract({json}, '$[*]') AS VARCHAR[])"
         if item.items is None:
             return f"CASE WHEN {json}[1] = '[' THEN {inner} END"
         x = f"x{depth}"
-        return f"CASE WHEN {json}[1] = '[' THEN list_transform({inner}, lambda {x}: {element(item.items, x, depth + 1)}) END"
+        elements = f"list_transform({inner}, lambda {x}: {element(item.items, x, depth + 1)})"
+        return f"CASE WHEN {json}[1] = '[' THEN {elements} END"
     if item.type == "object":
         return f"CASE WHEN {json}[1] = '{{' THEN {json} END"
     if item.type == "json":
         return f"nullif({json}, 'null')"
-    raw = cleaned(item, f"json_extract_string({json}, '$')")
+    raw = _element_text(item, json)
     if item.type == "string":
         return f"CASE WHEN {json}[1] IN ('{{', '[') THEN NULL ELSE {raw} END"
     return parse(item, raw)
 
 
+def _element_text(item: Field, json: str) -> str:
+    return cleaned(item, f"json_extract_string({json}, '$')")
+
+
 def _child(json: str, child: Field) -> str:
-    steps = child.paths[0].steps if child.paths else (child.name,)
-    return f"CAST(json_extract({json}, {text(pointer(steps))}) AS VARCHAR)"
+    tries = [f"CAST(json_extract({json}, {text(pointer(path.steps))}) AS VARCHAR)" for path in child.paths]
+    return tries[0] if len(tries) == 1 else f"coalesce({', '.join(tries)})"
 
 
 def element_bad(item: Field, json: str, depth: int, rules: str) -> list[tuple[str, str]]:
@@ -265,11 +297,14 @@ def element_bad(item: Field, json: str, depth: int, rules: str) -> list[tuple[st
             path=rules[:-1],
         )
     value = element(item, json, depth)
-    given = f"nullif({json}, 'null') IS NOT NULL"
+    raw = f"nullif({json}, 'null')" if item.type in ("object", "array", "json") else _element_text(item, json)
+    given = f"({json} IS NULL OR ({raw}) IS NOT NULL)" if item.has_default else f"({raw}) IS NOT NULL"
     found = [(f"{rules}type", f"{given} AND ({value}) IS NULL")]
     for _, prefix, constraints in item.levels():
         level = prefix[len(item.name) + 1 :]
-        found += [(f"{rules}{level}{kind}", condition) for kind, condition in bad(item, constraints, f"({value})", _NOW)]
+        found += [
+            (f"{rules}{level}{kind}", condition) for kind, condition in bad(item, constraints, f"({value})", _NOW)
+        ]
     if item.required:
         found.append((f"{rules}required", f"NOT ({given})"))
     for child in item.fields:

@@ -52,7 +52,7 @@ def bound(field: Field, side: Bound, now: str) -> str:
     """A limit as SQL of the field's type."""
     if isinstance(side, Now):
         moment = f"make_timestamptz(epoch_us({now}) + {_microseconds(side)})"
-        return moment if field.type == "timestamp" else f"CAST({moment} AS {duckdb_type(field)})"
+        return moment if field.type == "timestamp" else f"CAST(timezone('UTC', {moment}) AS {duckdb_type(field)})"
     return literal(field, side)
 
 
@@ -98,5 +98,3 @@ def clamped(field: Field, limits: Limits, value: str, now: str) -> str:
     if limits.min is not None:
         moved = f"greatest({moved}, {bound(field, limits.min, now)})"
     return moved
-
-

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -86,7 +87,9 @@ class Counter:
             "repaired": _by_cell(odd.cell[kept & flags.any_repaired(flags.repaired)], size),
             "by_ingest": _by_cell(plain.cell[plain_late], size) + _by_cell(odd.cell[odd_late], size),
         }
-        nulls = {field.name: _by_cell(plain.cell[_is_null(batch.plain[field.name])], size) for field in self._contract.fields}
+        nulls = {
+            field.name: _by_cell(plain.cell[_is_null(batch.plain[field.name])], size) for field in self._contract.fields
+        }
         rules = {rule.name: self._rule(rule, flags, plain, odd.cell, nulls, size) for rule in self._rules}
         readable = ~flags.any_failed(PAYLOAD)
         fields = {}
@@ -111,7 +114,8 @@ class Counter:
         columns: list[list[str | None]] = []
         for field in self._group:
             both = pa.chunked_array(
-                [chunk for rows in (batch.plain, batch.odd) for chunk in rows[field].cast(pa.string()).chunks], pa.string()
+                [chunk for rows in (batch.plain, batch.odd) for chunk in rows[field].cast(pa.string()).chunks],
+                pa.string(),
             )
             codes = pa.concat_arrays(both.chunks).dictionary_encode(null_encoding="encode")
             columns.append(codes.dictionary.to_pylist())
@@ -185,7 +189,7 @@ def _summarise(field: Field, parts: tuple[_Part, ...], size: int, hashed_by: str
     )
 
 
-def _values(part: _Part, field: str, column: str, kind: pa.DataType) -> tuple[npt.NDArray[np.generic], Ints]:  # type: ignore[type-arg]
+def _values(part: _Part, field: str, column: str, kind: pa.DataType) -> tuple[npt.NDArray[Any], Ints]:
     """The values of accepted rows that are not null, and their cells."""
     values = part.rows[column]
     if pa.types.is_temporal(values.type):

@@ -1,11 +1,10 @@
 """Where a field's raw value lies in each format: JSON, delimited text, and records that are typed already.
 
-The full way asks a decoder for `locate`: SQL for a path, as JSON text where the format has structure, else as plain text.
+The full way asks a decoder to `locate` a path: SQL, of JSON text where the format has structure, else of plain text.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -176,10 +175,3 @@ class Typed:
         extra = [field.name for field in self._record if field.name not in self._known]
         pairs = ", ".join(f"{name(one)} := {RECORD}.{name(one)}" for one in extra)
         return f"CAST(to_json(struct_pack({pairs})) AS VARCHAR)" if extra else "CAST(NULL AS VARCHAR)"
-
-
-def json_literal(value: object) -> str:
-    """A constant of the contract as a SQL literal of JSON text."""
-    return text(json.dumps(value, default=str))
-
-

@@ -21,7 +21,7 @@ class Facts:
 
     `identity_*` are sums of the identity hash over (partition, offset), `payload_quarantined` the sum of
     the payload hash over quarantined records, each modulo 2**64; `payload_read` is the digest (hex) of all payloads in
-    the order of offsets, empty for input without bytes. 
+    the order of offsets, empty for input without bytes.
     """
 
     read: int
@@ -65,20 +65,23 @@ def payload_hash(payload: bytes | None) -> int:
 
 
 def payload_digest(payloads: pa.ChunkedArray) -> str:
-    """The digest (hex) of payloads in their order: of all lengths (int64, -1 for null) and then of all bytes, by blocks.
+    """The digest (hex) of payloads in their order: of all lengths (int64, -1 for null) and of all bytes.
 
     Chunk boundaries do not change it: lengths and bytes are digested as two streams, and the digest is that of both.
     """
     lengths, content = xxhash.xxh3_128(), xxhash.xxh3_128()
     for chunk in payloads.chunks:
-        width = np.int64 if pa.types.is_large_binary(chunk.type) else np.int32
-        _, offsets_buffer, data = chunk.buffers()
         if not len(chunk):
             continue
-        offsets = np.frombuffer(offsets_buffer, width)[chunk.offset : chunk.offset + len(chunk) + 1]
+        null = np.asarray(chunk.is_null()) if chunk.null_count else None
+        # Arrow lets any bytes lie under a null; they are no payload.
+        filled = chunk if null is None else chunk.fill_null(b"")
+        width = np.int64 if pa.types.is_large_binary(filled.type) else np.int32
+        _, offsets_buffer, data = filled.buffers()
+        offsets = np.frombuffer(offsets_buffer, width)[filled.offset : filled.offset + len(filled) + 1]
         sizes = np.diff(offsets).astype("<i8")
-        if chunk.null_count:
-            sizes[np.asarray(chunk.is_null())] = -1
+        if null is not None:
+            sizes[null] = -1
         lengths.update(sizes.tobytes())
         if data is not None:
             content.update(memoryview(data)[int(offsets[0]) : int(offsets[-1])])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from stillwell.kernel.sql import OWN
+
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = f"({_OCTET}[.]){{3}}{_OCTET}"
 _HEX4 = "[0-9A-Fa-f]{1,4}"
@@ -41,7 +43,7 @@ PATTERNS = {
         f"|({_HEX4}:){{1,4}}(:{_HEX4}){{1,3}}|({_HEX4}:){{1,3}}(:{_HEX4}){{1,4}}|({_HEX4}:){{1,2}}(:{_HEX4}){{1,5}}"
         f"|{_HEX4}:(:{_HEX4}){{1,6}}|:((:{_HEX4}){{1,7}}|:)|({_HEX4}:){{6}}{_IPV4}|::({_HEX4}:){{0,5}}{_IPV4})"
     ),
-    "uri": "[A-Za-z][A-Za-z0-9+.-]*:[^ \\t\\r\\n<>\"{}|\\\\^`]+",
+    "uri": '[A-Za-z][A-Za-z0-9+.-]*:[^ \\t\\r\\n<>"{}|\\\\^`]+',
     "hostname": f"{_LABEL}([.]{_LABEL})*[.]?",
     "iso-country": _one_of(_COUNTRIES.split()),
     "iso-currency": _one_of(_CURRENCIES.split()),
@@ -51,6 +53,7 @@ PATTERNS = {
 
 def luhn(value: str) -> str:
     """SQL that is true when the digits of `value` pass the Luhn check (ISO/IEC 7812-1, annex B)."""
-    digit = f"CAST(substring({value}, length({value}) - i, 1) AS INTEGER)"
-    weighed = f"CASE WHEN i % 2 = 0 THEN {digit} WHEN {digit} > 4 THEN 2 * {digit} - 9 ELSE 2 * {digit} END"
-    return f"list_sum(list_transform(range(length({value})), lambda i: {weighed})) % 10 = 0"
+    at = OWN + "at"
+    digit = f"CAST(substring({value}, length({value}) - {at}, 1) AS INTEGER)"
+    weighed = f"CASE WHEN {at} % 2 = 0 THEN {digit} WHEN {digit} > 4 THEN 2 * {digit} - 9 ELSE 2 * {digit} END"
+    return f"list_sum(list_transform(range(length({value})), lambda {at}: {weighed})) % 10 = 0"

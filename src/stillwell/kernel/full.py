@@ -16,6 +16,7 @@ from stillwell.kernel.sql import Levels, name, own
 SIZE = own("size")
 """The length of the payload in bytes, NULL for a null payload."""
 
+
 @dataclass(frozen=True)
 class Full:
     """The query over the relation `odd`, and the columns of its result, by rule name and by field name."""
@@ -94,7 +95,9 @@ def _record_rule(rule: RecordRule, levels: Levels, verdicts: Verdicts) -> None:
     level = levels.depth
     verdicts.failed[rule.name] = levels.add(level, own("rule_" + rule.name), rule_failed(rule))
     shown = ", ".join(f"{name(field)} := {name(field)}" for field in rule_fields(rule))
-    seen = f"CAST(to_json(struct_pack({shown})) AS VARCHAR)" if shown else "NULL"
+    seen = f"CAST(to_json(struct_pack({shown})) AS VARCHAR)" if shown else "CAST(NULL AS VARCHAR)"
+    # Writing JSON is dear, and only a broken rule shows what it saw.
+    seen = f"CASE WHEN {verdicts.failed[rule.name]} THEN {seen} END"
     verdicts.seen[rule.name] = levels.add(level + 1, own("shown_" + rule.name), seen)
 
 

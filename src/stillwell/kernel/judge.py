@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -12,6 +14,7 @@ import pyarrow as pa
 
 from stillwell.contract.model import Contract
 from stillwell.kernel.base import ACCEPTED, QUARANTINED, WARNED, Format, Judged, Stop
+from stillwell.kernel.bind import bind
 from stillwell.kernel.count import Counted, Counter
 from stillwell.kernel.flags import Flags, Mask
 from stillwell.kernel.prepare import ingest_times, relation, source_columns, with_cells, with_text
@@ -47,7 +50,7 @@ class Kernel:
         window: length of the tally's event-time windows.
         group: fields by whose values the tally is kept apart.
         hash_key: key of sensitive fields that are hashed; without it they are masked.
-        threads: of DuckDB; None for one a core.
+        threads: that judge side by side; None for one a core.
         memory: of DuckDB, for example "1GiB"; None for its default.
 
     Raises:
@@ -70,14 +73,17 @@ class Kernel:
         self._window = window
         self._group = group
         self._hash_key = hash_key
-        self._pool = ThreadPoolExecutor(threads or 2, "tally")
-        config: dict[str, str | int] = {"threads": threads} if threads else {}
+        self._workers = threads or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self._workers, "kernel")
+        # Workers of ours run the queries side by side: DuckDB need not part them again.
+        config: dict[str, Any] = {"threads": 1}
         config |= {"memory_limit": memory} if memory else {}
         self._database = duckdb.connect(":memory:", config=config)
         self._shapes: dict[object, _Shape] = {}
         # Compile now what can be, so that a contract which cannot be judged is refused before any record is read.
         header = tuple(self.format.options.get("header") or ())
         self._shape(pa.struct([]) if self.format.name == "arrow" else None, header)
+        bind(contract, self._database)
 
     def program(self, record: pa.StructType | None = None, columns: tuple[str, ...] = ()) -> Program:
         """What the contract compiles to for one shape of input: typed records, or delimited text of these columns."""
@@ -120,8 +126,16 @@ class Kernel:
         key = (record, columns)
         if key not in self._shapes:
             program = compile_program(self.contract, self.format, columns, record)
-            self._shapes[key] = _Shape(program, self._database, self._hash_key)
+            self._shapes[key] = _Shape(program, self._queries(program), self._hash_key)
         return self._shapes[key]
+
+    def _queries(self, program: Program) -> tuple[Query | None, Query]:
+        """The plain way, if there is one, and the full one."""
+
+        def query(relation: str, sql: str) -> Query:
+            return Query(self._database, relation, sql, self._pool, self._workers)
+
+        return query("batch", program.plain.sql) if program.plain else None, query("odd", program.full.sql)
 
     def _parted(
         self, program: Program, batch: pa.Table, now: pa.Array, values: pa.Table | None, plain: Mask, odd: Odd
@@ -146,10 +160,9 @@ class Kernel:
 class _Shape:
     """A program and its two queries, for one shape of input."""
 
-    def __init__(self, program: Program, database: duckdb.DuckDBPyConnection, hash_key: bytes | None) -> None:
+    def __init__(self, program: Program, queries: tuple[Query | None, Query], hash_key: bytes | None) -> None:
         self.program = program
-        self._plain = Query(database, "batch", program.plain.sql) if program.plain else None
-        self._full = Query(database, "odd", program.full.sql)
+        self._plain, self._full = queries
         self._explainer = Explainer(program.contract, program.rules, program.full.verdicts, hash_key)
 
     def plain(self, rows: pa.Table) -> tuple[pa.Table | None, Mask]:

@@ -1,11 +1,19 @@
 """The one grammar by which text becomes a typed value, whatever engine, decoder or library version is below.
 
-Numbers: an optional sign, digits with at most one point (and `_` between digits), an optional exponent; blanks around are
-ignored; `NaN`, infinities, hexadecimal and overflow are not numbers. An integer is a number without a fractional part, so `5.0` is one and
-`1.5` is not. Timestamps: ISO 8601 dates with time, optional fraction and offset; without offset they are in the field's zone.
+Numbers: an optional sign, digits with at most one point (and `_` between digits), an optional exponent; blanks around
+are ignored; `NaN`, infinities, hexadecimal and overflow are not numbers. An integer is a number without a fractional
+part, so `5.0` is one and `1.5` is not. Timestamps: ISO 8601 dates with time, optional fraction and offset; without
+offset they are in the field's zone.
+Of a fraction six digits count. An hour that a zone skips is read with the offset before it, one that comes twice as the
+later. Patterns are read strictly, `dd` is two digits. All instants lie in the years 1 to 9999 (UTC).
+
+A JSON number with a point or an exponent is a double by the time it gets here: decimals of more than 15 digits keep
+all of them only when they are written as strings.
 """
 
 from __future__ import annotations
+
+import re
 
 from stillwell.contract.model import Field
 from stillwell.kernel.sql import text
@@ -15,12 +23,13 @@ DIGITS = "[0-9]+(_[0-9]+)*"
 NUMBER = f"{BLANK}[+-]?({DIGITS}[.]?({DIGITS})?|[.]{DIGITS})([eE][+-]?{DIGITS})?{BLANK}"
 DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?"
-OFFSET = "(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])"
+OFFSET = "(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)"
 NAIVE = f"{DATE}[T ]{CLOCK}"
 
 LARGEST_DOUBLE = "1.7976931348623157e308"
 EPOCH_MICROSECONDS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
-FIRST_INSTANT = "TIMESTAMPTZ '0001-01-01 00:00:00+00'"
+_FIRST_INSTANT = "TIMESTAMPTZ '0001-01-01 00:00:00+00'"
+_LAST_INSTANT = "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"
 
 DUCKDB_TYPES = {
     "string": "VARCHAR",
@@ -47,22 +56,23 @@ EXPECTED = {
     "json": "JSON",
 }
 
-_STRFTIME = (
-    ("yyyy", "%Y"),
-    ("yy", "%y"),
-    ("MM", "%m"),
-    ("dd", "%d"),
-    ("HH", "%H"),
-    ("hh", "%I"),
-    ("mm", "%M"),
-    ("ss", "%S"),
-    ("SSSSSS", "%f"),
-    ("SSS", "%g"),
-    ("XXX", "%z"),
-    ("XX", "%z"),
-    ("X", "%z"),
-    ("a", "%p"),
+_LETTERS = (
+    ("yyyy", "%Y", "[0-9]{4}"),
+    ("yy", "%y", "[0-9]{2}"),
+    ("MM", "%m", "[0-9]{2}"),
+    ("dd", "%d", "[0-9]{2}"),
+    ("HH", "%H", "[0-9]{2}"),
+    ("hh", "%I", "[0-9]{2}"),
+    ("mm", "%M", "[0-9]{2}"),
+    ("ss", "%S", "[0-9]{2}"),
+    ("SSSSSS", "%f", "[0-9]{6}"),
+    ("SSS", "%g", "[0-9]{3}"),
+    ("XXX", "%z", "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"),
+    ("XX", "%z", "(Z|[+-]([01][0-9]|2[0-3])[0-5][0-9])"),
+    ("X", "%z", "(Z|[+-]([01][0-9]|2[0-3])([0-5][0-9])?)"),
+    ("a", "%p", "[AaPp][Mm]"),
 )
+"""The letters of patterns: DuckDB's directive, and what it may read (by itself it also reads blanks and words)."""
 
 
 def duckdb_type(field: Field) -> str:
@@ -103,43 +113,46 @@ def _number(field: Field, value: str) -> str:
     as_double = f"TRY_CAST({value} AS DOUBLE)"
     if field.type == "double":
         return f"CASE WHEN isfinite({as_double}) THEN {as_double} END"
-    if field.type == "integer":
-        # A cast to BIGINT rounds; it is exact only for digits, everything else must be whole as a double.
-        return (
-            f"CASE WHEN regexp_full_match({value}, '[+-]?[0-9]+') THEN TRY_CAST({value} AS BIGINT) "
-            f"WHEN {as_double} = trunc({as_double}) THEN TRY_CAST({as_double} AS BIGINT) END"
-        )
-    scale = field.scale or 0
-    exact = f"TRY_CAST({value} AS {duckdb_type(field)})"
-    of_double = f"TRY_CAST({as_double} AS {duckdb_type(field)})"
-    # Digits beyond the scale would be rounded away in silence: then it is not this decimal.
-    return (
+    scale = 0 if field.type == "integer" else field.scale or 0
+    kind = "DECIMAL(38, 0)" if field.type == "integer" else duckdb_type(field)
+    # A cast rounds: digits beyond the scale must be zeros. With an exponent that shows in a wider decimal and a double.
+    exact, wide = f"TRY_CAST({value} AS {kind})", f"DECIMAL(38, {min(38, scale + 18)})"
+    number = (
         f"CASE WHEN regexp_full_match({value}, '[+-]?[0-9]*([.][0-9]{{0,{scale}}}0*)?') THEN {exact} "
-        f"WHEN contains(lower({value}), 'e') AND CAST({of_double} AS DOUBLE) = {as_double} THEN {of_double} END"
+        f"WHEN contains(lower({value}), 'e') AND CAST({exact} AS DOUBLE) = {as_double} "
+        f"AND coalesce(TRY_CAST({value} AS {wide}) = TRY_CAST({exact} AS {wide}), true) THEN {exact} END"
     )
+    return f"TRY_CAST({number} AS BIGINT)" if field.type == "integer" else number
 
 
 def _parse_time(field: Field, form: str, value: str) -> str:
     if form in EPOCH_MICROSECONDS:
         micros = (
             f"CASE WHEN regexp_full_match({value}, {text(NUMBER)}) THEN "
-            f"TRY_CAST(round(TRY_CAST({bare(value)} AS DECIMAL(38, 9)) * {EPOCH_MICROSECONDS[form]}) AS BIGINT) END"
+            f"TRY_CAST(round(TRY_CAST({bare(value)} AS DECIMAL(29, 9)) * {EPOCH_MICROSECONDS[form]}) AS BIGINT) END"
         )
         # Beyond the year 9999 nothing can be written back as ISO, so it is no timestamp.
-        moment = f"CASE WHEN {micros} BETWEEN -62135596800000000 AND 253402300799999999 THEN make_timestamptz({micros}) END"
-        return moment if field.type == "timestamp" else f"TRY_CAST({moment} AS {duckdb_type(field)})"
+        moment = (
+            f"CASE WHEN {micros} BETWEEN -62135596800000000 AND 253402300799999999 THEN make_timestamptz({micros}) END"
+        )
+        return _of_instant(field, moment)
     if form != "iso":
         return _parse_pattern(field, form, value)
     if field.type == "date":
-        return f"CASE WHEN regexp_full_match({value}, {text(DATE)}) AND {value} >= '0001' THEN TRY_CAST({value} AS DATE) END"
+        shape = f"regexp_full_match({value}, {text(DATE)}) AND {value} >= '0001'"
+        return f"CASE WHEN {shape} THEN TRY_CAST({value} AS DATE) END"
     if field.type == "time":
         return f"CASE WHEN regexp_full_match({value}, {text(CLOCK)}) THEN TRY_CAST({value} AS TIME) END"
-    naive = _in_zone(field, f"TRY_CAST({value} AS TIMESTAMP)")
+    instant, naive = f"TRY_CAST({value} AS TIMESTAMPTZ)", _in_zone(field, f"TRY_CAST({value} AS TIMESTAMP)")
     return (
-        f"CASE WHEN {value} < '0001' THEN NULL "
-        f"WHEN regexp_full_match({value}, {text(NAIVE + OFFSET)}) THEN TRY_CAST({value} AS TIMESTAMPTZ) "
-        f"WHEN regexp_full_match({value}, {text(NAIVE)}) THEN {naive} END"
+        f"CASE WHEN regexp_full_match({value}, {text(NAIVE + OFFSET)}) AND {in_years(instant)} THEN {instant} "
+        f"WHEN regexp_full_match({value}, {text(NAIVE)}) AND {in_years(naive)} THEN {naive} END"
     )
+
+
+def in_years(instant: str) -> str:
+    """SQL that is true when an instant lies in the years that can be written as ISO 8601, and in any zone."""
+    return f"{instant} BETWEEN {_FIRST_INSTANT} AND {_LAST_INSTANT}"
 
 
 def _in_zone(field: Field, naive: str) -> str:
@@ -147,18 +160,26 @@ def _in_zone(field: Field, naive: str) -> str:
 
 
 def _parse_pattern(field: Field, form: str, value: str) -> str:
-    directive, position = "", 0
+    directive, shape, position = "", "", 0
     while position < len(form):
-        for letters, code in _STRFTIME:
+        for letters, code, written in _LETTERS:
             if form.startswith(letters, position):
                 directive += code
+                shape += written
                 position += len(letters)
                 break
         else:
             directive += form[position].replace("%", "%%")
+            shape += re.escape(form[position])
             position += 1
-    parsed = f"try_strptime({value}, {text(directive)})"
-    if field.type == "timestamp":
-        # With an offset in the pattern DuckDB already gives an instant.
-        return parsed if "%z" in directive else _in_zone(field, parsed)
-    return f"TRY_CAST({parsed} AS {duckdb_type(field)})"
+    if "%z" in directive:
+        # DuckDB reads an offset, but not its short form.
+        instant = f"try_strptime(replace({value}, 'Z', '+00:00'), {text(directive)})"
+    else:
+        instant = _in_zone(field, f"try_strptime({value}, {text(directive)})")
+    moment = f"CASE WHEN regexp_full_match({value}, {text(shape)}) AND {in_years(instant)} THEN {instant} END"
+    return _of_instant(field, moment)
+
+
+def _of_instant(field: Field, instant: str) -> str:
+    return instant if field.type == "timestamp" else f"CAST(timezone('UTC', {instant}) AS {duckdb_type(field)})"

@@ -19,7 +19,7 @@ from stillwell.kernel.chain import cleaned
 from stillwell.kernel.constraint import bad
 from stillwell.kernel.decode import ENVELOPE, OK, RECORD, TEXT
 from stillwell.kernel.full import hashes, rule_failed
-from stillwell.kernel.parse import LARGEST_DOUBLE, NAIVE, OFFSET, duckdb_type, parse
+from stillwell.kernel.parse import LARGEST_DOUBLE, NAIVE, OFFSET, duckdb_type, in_years, parse
 from stillwell.kernel.sql import NOW, Levels, every, name, own, text
 
 PLAIN = own("plain")
@@ -31,15 +31,15 @@ _HAS_BOOLEAN = f"(contains({TEXT}, 'true') OR contains({TEXT}, 'false'))"
 class Plain:
     """The query over the relation `batch`; one row out for each row in, in order.
 
-    Its columns: every field under its own name, `PLAIN`, `_stillwell_hash_<field>` for strings and, for each record rule that
-    need not be evaluated for every plain record, `_stillwell_evaluated_<rule>`.
+    Its columns: every field under its own name, `PLAIN`, `_stillwell_hash_<field>` for strings, and
+    `_stillwell_evaluated_<rule>` for each record rule, which need not be evaluated for every plain record.
     """
 
     sql: str
 
 
 class Leaves(Protocol):
-    """How the plain way reads a raw value of one format: as text, and as JSON text or a double where that is quicker."""
+    """How the plain way reads a raw value of one format: as text; as JSON text or a double where quicker."""
 
     def prepare(self, levels: Levels) -> str:
         """Add level 0 (defining `OK`) and give a condition that every plain record fulfils."""
@@ -88,7 +88,7 @@ _DOCUMENT, _LEAVES, _TEXTS, _VALUES, _COMPUTED, _RULES = 1, 2, 3, 4, 5, 7
 
 
 class _Proof:
-    """One field's value and what must hold for its record to be plain; `slow` proofs are tried only after the others."""
+    """One field's value and what must hold for its record to be plain; `slow` proofs are tried after the others."""
 
     def __init__(self, field: Field, levels: Levels, proofs: list[str], slow: list[str]) -> None:
         self._field = field
@@ -107,7 +107,7 @@ class _Proof:
         simple = not field.clean and not field.missing and not field.has_default
         if field.type == "double" and field.required and simple and self._double(leaves):
             pass
-        elif field.type == "double" and simple and self._from_json(leaves, f"TRY_CAST({{0}} AS DOUBLE)"):
+        elif field.type == "double" and simple and self._from_json(leaves, "TRY_CAST({0} AS DOUBLE)"):
             self._finite()
         elif field.type == "integer" and simple and self._from_json(leaves, "TRY_CAST({0} AS BIGINT)"):
             raw = own("leaf_" + field.name)
@@ -201,7 +201,7 @@ class _Proof:
 def _iso(field: Field, value: str, moment: str) -> str:
     """That a text which casts to a timestamp is one by our grammar too; the regular expression is the slow way."""
     shape = NAIVE + OFFSET + ("?" if field.zone == "UTC" else "")
-    whole = f"({value} >= '0001' AND regexp_full_match({value}, {text(shape)}))"
+    whole = f"({in_years(moment)} AND regexp_full_match({value}, {text(shape)}))"
     # Without blanks, in this shape and up to Z, all that casts is digits. Only 24:00 would be midnight too.
     common = (
         f"{value} LIKE '____-__-__T__:__:__%Z' AND NOT contains({value}, ' ') AND strlen({value}) BETWEEN 20 AND 30 "
@@ -219,7 +219,13 @@ def _excludes_booleans(limits: Limits) -> bool:
 
 def _starts_plainly(pattern: str | None) -> bool:
     """Whether everything that matches begins with a letter, and so cannot be the text of a structure or a number."""
-    return pattern is not None and pattern[:1].isalpha() and pattern.isascii() and "|" not in pattern and pattern[1:2] not in ("?", "*", "{")
+    return (
+        pattern is not None
+        and pattern[:1].isalpha()
+        and pattern.isascii()
+        and "|" not in pattern
+        and pattern[1:2] not in ("?", "*", "{")
+    )
 
 
 class JsonLeaves:
@@ -227,7 +233,10 @@ class JsonLeaves:
 
     def __init__(self, contract: Contract) -> None:
         self._structure: dict[str, Any] = {}
-        self._some_required = any(field.required and field.value is None and not field.has_default and field.paths[0].steps for field in contract.fields)
+        self._some_required = any(
+            field.required and field.value is None and not field.has_default and field.paths[0].steps
+            for field in contract.fields
+        )
 
     def prepare(self, levels: Levels) -> str:
         structure = text(json.dumps(self._structure))
@@ -294,8 +303,8 @@ class TypedLeaves:
             here, value = here.field(str(step)).type, f"{value}.{name(str(step))}"
         if pa.types.is_nested(here) or kind == "JSON":
             return None
-        numeric = pa.types.is_integer(here) or pa.types.is_floating(here)
+        # A single-precision number is what its digits say, 0.1 and not what a cast makes of it.
+        numeric = pa.types.is_integer(here) or pa.types.is_float64(here)
         if kind == "DOUBLE":
             return f"CAST({value} AS DOUBLE)" if numeric else None
         return f"CAST({value} AS VARCHAR)"
-

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import json
+import re
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -40,11 +41,17 @@ def relation(batch: pa.Table, now: pa.Array) -> pa.Table:
     for name in ("payload", "record", "topic", "partition", "offset"):
         if name in batch.column_names:
             columns[OWN + name] = batch[name]
-    if "key" in batch.column_names:
-        columns[OWN + "key"] = utf8(one_array(batch["key"]))
+    columns.setdefault(OWN + "topic", pa.nulls(len(batch), pa.string()))
+    keyed = "key" in batch.column_names
+    columns[OWN + "key"] = utf8(one_array(batch["key"])) if keyed else pa.nulls(len(batch), pa.string())
     table = pa.table(columns)
     step = min(ROWS_PER_BATCH, max(1, -(-len(table) // 2)))
-    return pa.Table.from_batches(table.to_batches(max_chunksize=step), table.schema)
+    parts = table.to_batches(max_chunksize=step)
+    kind = batch.schema.field("record").type if "record" in batch.column_names else pa.struct([])
+    if any(pa.types.is_nested(member.type) for member in kind):
+        # DuckDB cannot scan what is nested in a slice: each part becomes a copy of its own.
+        parts = [part.take(pa.array(np.arange(len(part)))) for part in parts]
+    return pa.Table.from_batches(parts, table.schema)
 
 
 def with_text(rows: pa.Table) -> pa.Table:
@@ -86,16 +93,25 @@ def with_cells(rows: pa.Table, form: Format) -> pa.Table:
 
 
 def _cut(line: str, delimiter: str, quote: str) -> Sequence[str]:
-    """The cells of a line with quotes, which may hold delimiters and line ends (RFC 4180)."""
-    if len(delimiter) == 1 and len(quote) == 1:
-        try:
-            return next(csv.reader([line], delimiter=delimiter, quotechar=quote, strict=True), [""])
-        except csv.Error:
-            pass
+    """The cells of a line with quotes, which may hold delimiters and line ends (RFC 4180).
+
+    A line whose quotes do not close is cut at every delimiter.
+    """
+    mark, end = re.escape(quote), re.escape(delimiter)
+    quoted = f"{mark}([^{mark}]*(?:{mark}{mark}[^{mark}]*)*){mark}"
+    cell = re.compile(f"(?:{quoted}|(?!{mark})(.*?))({end}|\\Z)", re.DOTALL)
+    cells: list[str] = []
+    found = cell.match(line)
+    while found:
+        inside, plain, after = found.groups()
+        cells.append(plain if inside is None else inside.replace(quote * 2, quote))
+        if not after:
+            return cells
+        found = cell.match(line, found.end())
     return line.split(delimiter)
 
 
-def _replaced(cells: pa.ListArray, at: np.ndarray, lists: list[Sequence[str]]) -> pa.ListArray:  # type: ignore[type-arg]
+def _replaced(cells: pa.ListArray, at: npt.NDArray[np.int64], lists: list[Sequence[str]]) -> pa.ListArray:
     """The lists with those at some places exchanged."""
     order = np.arange(len(cells))
     order[at] = len(cells) + np.arange(len(at))

@@ -71,7 +71,13 @@ def unsupported(contract: Contract) -> list[Problem]:
             if fix.kind in ("fill", "cap"):
                 parts.append((f"fields.{field.name}.repair.{kind}", f"The repair `{fix.kind}`", fix.line or field.line))
     return [
-        Problem("not-supported", f"{what} cannot be judged yet.", "Leave it out for now.", Where(contract.file, line, 1), path)
+        Problem(
+            "not-supported",
+            f"{what} cannot be judged yet.",
+            "Leave it out for now.",
+            Where(contract.file, line, 1),
+            path,
+        )
         for path, what, line in parts
     ]
 

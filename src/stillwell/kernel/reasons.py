@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwell.contract.model import Contract
+from stillwell.contract.model import Contract, Field
 from stillwell.contract.rules import Rule
 from stillwell.kernel.base import REASON, REPAIR
 from stillwell.kernel.chain import Verdicts
@@ -46,7 +46,12 @@ class Explainer:
             if len(rows):
                 seen = self._seen(rule, judged, payload_seen).take(pa.array(rows))
                 fields = self._field(rule, judged, rows)
-                parts.append((rows, [_same(rule.name, rows), fields, _same(rule.severity, rows), seen, _same(rule.expected, rows)]))
+                parts.append(
+                    (
+                        rows,
+                        [_same(rule.name, rows), fields, _same(rule.severity, rows), seen, _same(rule.expected, rows)],
+                    )
+                )
         return _lists(parts, len(judged), REASON)
 
     def repairs(self, judged: pa.Table, flags: Flags) -> pa.ListArray:
@@ -62,15 +67,13 @@ class Explainer:
 
     def _seen(self, rule: Rule, judged: pa.Table, payload_seen: pa.Array) -> pa.Array:
         if rule.kind in ("encoding", "format", "empty"):
-            hidden = any(field.sensitive for field in self.contract.fields)
+            hidden = any(_all_ways(field) != {None} for field in self.contract.fields)
             return pa.array([MASK] * len(judged)) if hidden else payload_seen
         seen = _whole(judged[OWN + "seen_" + seen_key(rule.name, self.verdicts)])
         return self._masked(rule, pc.utf8_slice_codeunits(seen, 0, SHOWN))
 
     def _masked(self, rule: Rule, values: pa.Array) -> pa.Array:
-        ways = {_sensitivity(self.contract, field) for field in rule.fields} - {None}
-        if rule.name == "other_fields":
-            return values
+        ways = {way for field in rule.fields for way in _ways(self.contract.fields, field)} - {None}
         if not ways:
             return values
         if ways == {"hash"} and self.hash_key is not None:
@@ -91,7 +94,7 @@ def seen_key(rule: str, verdicts: Verdicts) -> str:
     if fits:
         return max(fits, key=len)
     # A rule about the elements of an array shows the array.
-    return rule.split("[]")[0] + "."
+    return rule.split("[]", maxsplit=1)[0] + "."
 
 
 def hash_value(value: str, key: bytes) -> str:
@@ -99,9 +102,20 @@ def hash_value(value: str, key: bytes) -> str:
     return hmac.digest(key, value.encode(), "sha256").hex()[:16]
 
 
-def _sensitivity(contract: Contract, field: str) -> str | None:
-    top = field.split(".")[0].split("[")[0]
-    return next((one.sensitive for one in contract.fields if one.name == top), None)
+def _ways(fields: Sequence[Field], path: str) -> set[str | None]:
+    """In which ways what a reason about this path shows is sensitive: the field, what it lies in, what lies in it.
+
+    A reason about elements of an array shows the array, and a computed value may show what it is computed from.
+    """
+    name, _, rest = path.split("[]", maxsplit=1)[0].partition(".")
+    field = next(one for one in fields if one.name == name)
+    ways = {field.sensitive, *(_ways(field.fields, rest) if rest else _all_ways(field))}
+    return ways.union(*(_ways(fields, source) for source in (field.value.fields if field.value else ())))
+
+
+def _all_ways(field: Field) -> set[str | None]:
+    inner = (*field.fields, *([field.items] if field.items else []))
+    return {field.sensitive}.union(*(_all_ways(one) for one in inner))
 
 
 def _each(values: pa.Array, change: Callable[[str], str]) -> pa.Array:

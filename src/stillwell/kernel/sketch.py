@@ -34,7 +34,9 @@ class Sparse:
     @staticmethod
     def merge(parts: list[Sparse], how: np.ufunc) -> Sparse:
         """Entries of the same cell and key combined by `how` (np.add or np.maximum)."""
-        cell, key, value = (np.concatenate([getattr(part, name) for part in parts]) for name in ("cell", "key", "value"))
+        cell, key, value = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("cell", "key", "value")
+        )
         order = np.lexsort((key, cell))
         cell, key, value = cell[order], key[order], value[order]
         starts = _starts(cell, key)
@@ -64,7 +66,7 @@ def _starts(*sorted_keys: Ints) -> Ints:
 class Moments:
     """Per cell: how many values, their mean, the sum of squared deviations from it, the least and the greatest.
 
-    Merged by the pairwise formulas of Chan, Golub and LeVeque (1979). Cells without values have mean 0, min inf, max -inf.
+    Merged by the pairwise formulas of Chan, Golub and LeVeque (1979). Empty cells have mean 0, min inf, max -inf.
     """
 
     count: Ints
@@ -78,22 +80,27 @@ class Moments:
         """Summarise values (length n) by their cell (length n, in 0..cells-1)."""
         if not len(values):
             zeros = np.zeros(cells)
-            return Moments(np.zeros(cells, np.int64), zeros, zeros.copy(), np.full(cells, np.inf), np.full(cells, -np.inf))
+            return Moments(
+                np.zeros(cells, np.int64), zeros, zeros.copy(), np.full(cells, np.inf), np.full(cells, -np.inf)
+            )
         if np.any(cell[1:] < cell[:-1]):
             order = np.argsort(cell, kind="stable")
             values, cell = values[order], cell[order]
         starts = _starts(cell)
         here = cell[starts]
         sizes = np.diff(np.append(starts, len(cell)))
-        # Sums of deviations from a value of the column itself do not lose digits where the mean is large.
-        shifted = values - values[0]
-        mean = np.add.reduceat(shifted, starts) / sizes
-        shifted -= np.repeat(mean, sizes)
-        shifted *= shifted
+        # Sums of deviations from a value of the cell itself do not lose digits where the mean is large.
+        first = values[starts]
+        with np.errstate(over="ignore", invalid="ignore"):
+            shifted = values - np.repeat(first, sizes)
+            mean = np.add.reduceat(shifted, starts) / sizes
+            shifted -= np.repeat(mean, sizes)
+            shifted *= shifted
+            squares = np.add.reduceat(shifted, starts)
         return Moments(
             _placed(sizes, here, np.zeros(cells, np.int64)),
-            _placed(mean + values[0], here, np.zeros(cells)),
-            _placed(np.add.reduceat(shifted, starts), here, np.zeros(cells)),
+            _placed(mean + first, here, np.zeros(cells)),
+            _placed(squares, here, np.zeros(cells)),
             _placed(np.minimum.reduceat(values, starts), here, np.full(cells, np.inf)),
             _placed(np.maximum.reduceat(values, starts), here, np.full(cells, -np.inf)),
         )
@@ -108,13 +115,17 @@ class Moments:
         )
         whole = np.bincount(at, count, minlength=cells).astype(np.int64)
         some = np.maximum(whole, 1)
-        pivot = float(mean[np.argmax(count)]) if len(count) else 0.0
-        middle = np.bincount(at, count * (mean - pivot), minlength=cells) / some
-        spread = np.bincount(at, squares + count * (mean - pivot - middle[at]) ** 2, minlength=cells)
+        # As above, from the mean of each cell's largest part.
+        pivot, order = np.zeros(cells), np.argsort(count, kind="stable")
+        pivot[at[order]] = mean[order]
+        with np.errstate(over="ignore", invalid="ignore"):
+            shifted = mean - pivot[at]
+            middle = np.bincount(at, count * shifted, minlength=cells) / some
+            spread = np.bincount(at, squares + count * (shifted - middle[at]) ** 2, minlength=cells)
         low, high = np.full(cells, np.inf), np.full(cells, -np.inf)
         np.minimum.at(low, at, least)
         np.maximum.at(high, at, greatest)
-        return Moments(whole, np.where(whole > 0, middle + pivot, 0.0), spread, low, high)
+        return Moments(whole, np.where(whole > 0, middle + pivot, 0.0), spread.astype(np.float64), low, high)
 
     @property
     def std(self) -> Floats:
@@ -129,7 +140,7 @@ def _placed(values: npt.NDArray[Any], at: Ints, whole: npt.NDArray[Any]) -> npt.
 
 
 def buckets(values: Floats) -> Ints:
-    """The log bucket of each value: sign, exponent and leading bits of the mantissa of its IEEE 754 form, in value order."""
+    """The log bucket of each value: sign, exponent, leading bits of the mantissa (IEEE 754), in the order of values."""
     # Adding zero makes -0.0 to 0.0. An arithmetic shift keeps the sign; below zero the order of the bits is reversed.
     key = (values + 0.0).view(np.int64) >> np.int64(52 - MANTISSA_BITS)
     below = key >> np.int64(63)
@@ -138,7 +149,9 @@ def buckets(values: Floats) -> Ints:
 
 def bucket_value(bucket: int) -> float:
     """The middle of a bucket."""
-    magnitude = bucket if bucket >= 0 else (bucket ^ ((1 << (11 + MANTISSA_BITS)) - 1)) & ((1 << (11 + MANTISSA_BITS)) - 1)
+    magnitude = (
+        bucket if bucket >= 0 else (bucket ^ ((1 << (11 + MANTISSA_BITS)) - 1)) & ((1 << (11 + MANTISSA_BITS)) - 1)
+    )
     edges = (np.array([magnitude, magnitude + 1], np.int64) << np.int64(52 - MANTISSA_BITS)).view(np.float64)
     middle = 0.0 if magnitude == 0 else float(edges[0] + (edges[1] - edges[0]) / 2)
     return -middle if bucket < 0 else middle
@@ -203,9 +216,9 @@ def distinct(runs: Ints) -> float:
     return raw
 
 
-def quantile(bucket: Ints, count: Ints, share: float) -> float | None:
-    """The value below which `share` (0..1) of a cell's values lie, to the width of a bucket; None without values."""
+def quantile(bucket: Ints, count: Ints, share: float) -> float:
+    """The value below which `share` (0..1) of a cell's values lie, to the width of a bucket; NaN without values."""
     if not len(count):
-        return None
+        return float("nan")
     at = int(np.searchsorted(np.cumsum(count), share * float(count.sum()), side="left"))
     return bucket_value(int(bucket[min(at, len(bucket) - 1)]))

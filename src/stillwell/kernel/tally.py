@@ -44,7 +44,7 @@ class FieldTally:
 
 @dataclass(frozen=True)
 class Tally:
-    """Everything indexed by cell: `counts[name][i]`, `rules[name].failed[i]`, `fields[name].null[i]` belong to `cells[i]`."""
+    """Everything by cell: `counts[name][i]`, `rules[name].failed[i]`, `fields[name].null[i]` belong to `cells[i]`."""
 
     window: dt.timedelta
     group: tuple[str, ...]
@@ -78,13 +78,13 @@ class Tally:
         plain["distinct"] = None if tally.registers is None else round(distinct(tally.registers.of(cell)[1]))
         if tally.moments is not None and tally.histogram is not None and tally.moments.count[cell]:
             moments = tally.moments
-            plain["count"] = int(moments.count[cell])
-            plain |= {name: float(getattr(moments, name)[cell]) for name in ("min", "max", "mean", "std")}
+            least, greatest = float(moments.min[cell]), float(moments.max[cell])
+            plain |= {"count": int(moments.count[cell]), "min": least, "max": greatest}
+            plain |= {"mean": float(moments.mean[cell]), "std": float(moments.std[cell])}
             keys, counts = tally.histogram.of(cell)
             for percent in (1, 50, 90, 95, 99):
-                middle = quantile(keys, counts, percent / 100)
                 # A bucket is wider than the data can be: the extremes are known exactly.
-                plain[f"p{percent:02}"] = None if middle is None else min(max(middle, plain["min"]), plain["max"])  # type: ignore[type-var]
+                plain[f"p{percent:02}"] = min(max(quantile(keys, counts, percent / 100), least), greatest)
         return plain
 
 

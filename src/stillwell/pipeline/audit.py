@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
-from stillwell.connectors._spool import Spool
-from stillwell.connectors.base import Sink, Source
+from stillwell.connectors._spool import Kept
+from stillwell.connectors.base import Sink
 from stillwell.contract.model import Contract
-from stillwell.delivery.again import Rejudge
+from stillwell.delivery.again import Readable, Rejudge
 from stillwell.delivery.audit import Audit, Audited
 from stillwell.errors import PipelineError, StillwellError, fail
 from stillwell.kernel import Kernel
@@ -22,35 +23,38 @@ def audit(plan: Plan) -> Audited:
         PipelineError: code `no-ledger`, when the pipeline has not run yet.
         StillwellError: when a sink cannot be read.
     """
+    with plan.pipeline.outside.masking(), ExitStack() as closing:
+        closing.callback(plan.job.source.close)
+        for sink in (*plan.job.accepted, *plan.job.quarantine):
+            closing.callback(sink.close)
+        return _audit(plan, closing)
+
+
+def _audit(plan: Plan, closing: ExitStack) -> Audited:
     job, pipeline = plan.job, plan.pipeline
     ledger = job.accepted[0].ledger()
-    intents = ledger.intents()
+    intents = [intent for intent in ledger.intents() if intent.pipeline == job.pipeline]
     if not intents:
         what = f"The pipeline {job.pipeline} has not written anything yet."
         raise fail(PipelineError, "no-ledger", what, "Run it first: stillwell run.", where=pipeline.where("accepted"))
-    source = _readable(plan)
 
     def make(contract: Contract) -> Kernel:
-        return Kernel(contract, format=job.source.format, hash_key=job.hash_key, memory=job.memory)
+        kernel = Kernel(contract, format=job.source.format, hash_key=job.hash_key, memory=job.memory)
+        closing.callback(kernel.close)
+        return kernel
 
-    kernel = make(job.contract)
-    try:
-        own = [one for one in intents if source is None or one.source == source.identity]
-        accepted, quarantine = _named(pipeline.accepted, job.accepted), _named(pipeline.quarantine, job.quarantine)
-        judge = Rejudge(ledger, kernel, make)
-        return Audit(own or intents, accepted, quarantine, source if own else None, judge).run()
-    finally:
-        kernel.close()
-        job.source.close()
-        for sink in (*job.accepted, *job.quarantine):
-            sink.close()
+    source = _readable(plan)
+    own = [one for one in intents if source is not None and one.source == job.source.identity]
+    accepted, quarantine = _named(pipeline.accepted, job.accepted), _named(pipeline.quarantine, job.quarantine)
+    judge = Rejudge(ledger, make(job.contract), make)
+    return Audit(own or intents, accepted, quarantine, source if own else None, judge).run()
 
 
-def _readable(plan: Plan) -> Source | None:
+def _readable(plan: Plan) -> Readable | None:
     """The source to read again: its spool where it cannot be, None where it is gone altogether."""
     source = plan.job.source
     if not source.replayable:
-        return Spool(source, plan.job.state / "spool", live=False)
+        return Kept(plan.job.state / "spool")
     try:
         source.open()
     except (StillwellError, OSError):
@@ -59,5 +63,5 @@ def _readable(plan: Plan) -> Source | None:
 
 
 def _named(parts: Sequence[Part], sinks: Sequence[Sink]) -> dict[str, Sink]:
-    """The sinks by the names that findings show: the path of each in the pipeline file and its kind."""
-    return {f"{part.path} ({part.name})": sink for part, sink in zip(parts, sinks, strict=True)}
+    """The sinks by the names that findings show: where each stands in the pipeline file."""
+    return {part.path: sink for part, sink in zip(parts, sinks, strict=True)}

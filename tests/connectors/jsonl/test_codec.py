@@ -47,7 +47,7 @@ def there_and_back(table):
     return from_lines(split(lines, len(lines)), table.schema)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(ROWS)
 def test_rows_come_back_as_they_were(found):
     table = pa.Table.from_pylist(found, SCHEMA)

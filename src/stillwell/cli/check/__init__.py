@@ -35,17 +35,24 @@ _WHOLE = dt.timedelta(days=36_525)
 
 
 def check(
-    data: Annotated[list[str], typer.Argument(metavar="DATA", help="Files, globs, folders, a Delta table, or - for stdin.")],
+    data: Annotated[
+        list[str], typer.Argument(metavar="DATA", help="Files, globs, folders, a Delta table, or - for stdin.")
+    ],
     contract: Annotated[Path | None, typer.Option(metavar="FILE", help="The contract; contract.yml here.")] = None,
     format: Annotated[DataFormat | None, typer.Option(help="Where names do not tell it.")] = None,
     delimiter: Annotated[str | None, typer.Option(metavar="TEXT", help="Between the cells of delimited text.")] = None,
     header: Annotated[str | None, typer.Option(metavar="A,B,…", help="Column names, where no line has them.")] = None,
-    at: Annotated[str | None, typer.Option(metavar="VERSION", help="Version or time of a Delta table; the newest.")] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Version or time of a Delta table; the newest.")
+    ] = None,
     quarantine: Annotated[
-        Path | None, typer.Option(metavar="OUT", help="Write rejects to a .jsonl or .parquet file, or a new Delta table.")
+        Path | None,
+        typer.Option(metavar="OUT", help="Write rejects to a .jsonl or .parquet file, or a new Delta table."),
     ] = None,
     tolerate: Annotated[str, typer.Option(metavar="SHARE", help="Pass with so many rejected, for example 1%.")] = "0%",
-    warn_ok: Annotated[bool, typer.Option("--warn-ok", help="Exit 0 instead of 2 when there are only warnings.")] = False,
+    warn_ok: Annotated[
+        bool, typer.Option("--warn-ok", help="Exit 0 instead of 2 when there are only warnings.")
+    ] = False,
     as_of: Annotated[str | None, typer.Option(metavar="TIME", help="What `now` in the contract means; now.")] = None,
     samples: Annotated[int, typer.Option(metavar="N", min=0, help="How many examples of each broken rule.")] = 1,
     json: Json = False,
@@ -56,7 +63,9 @@ def check(
     Records that break a rule of severity `fail` are never tolerated.
     """
     judging = chosen(contract)
-    reading = Reading(format, delimiter and delimiter.replace("\\t", "\t"), tuple((header or "").split(",")) if header else (), at)
+    reading = Reading(
+        format, delimiter and delimiter.replace("\\t", "\t"), tuple((header or "").split(",")) if header else (), at
+    )
     clock = instant(as_of, "--as-of") if as_of else dt.datetime.now(dt.UTC).replace(microsecond=0)
     tolerated = share(tolerate, "--tolerate")
     output, since = Output(json=json), time.monotonic()

@@ -117,17 +117,19 @@ def _plain_sample(sample: Sample) -> dict[str, Any]:
 
 
 def _plain_field(field: Field, found: Found) -> dict[str, Any]:
-    """The summary of a field: times as texts, and of a sensitive field nothing that shows a value."""
+    """The summary of a field: of times first and last as texts, and of a sensitive field nothing that shows a value."""
     assert found.tally is not None
-    summary = found.tally.summary(field.name)
-    counts = {name: summary[name] for name in ("null", "invalid", "distinct", "count") if name in summary}
-    if field.sensitive:
-        return counts
-    shown = _TIMES.get(field.type)
-    values = {name: value for name, value in summary.items() if name not in counts}
-    if shown is not None:
-        values = {name: shown(value) for name, value in values.items() if name != "std" and value is not None}
-    return counts | values
+    summary: dict[str, Any] = found.tally.summary(field.name)
+    moments = found.tally.fields[field.name].moments
+    if field.type in _TIMES:
+        summary = {name: value for name, value in summary.items() if name in _HARMLESS}
+        if moments is not None and moments.count[0]:
+            ends = {name: _TIMES[field.type](float(getattr(moments, name)[0])) for name in ("min", "max")}
+            summary |= {"count": int(moments.count[0]), **ends}
+    return {name: value for name, value in summary.items() if name in _HARMLESS or not field.sensitive}
+
+
+_HARMLESS = ("null", "invalid", "distinct", "count")
 
 
 def _instant(micros: float) -> str:

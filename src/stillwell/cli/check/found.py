@@ -37,6 +37,7 @@ class Found:
         self.several = 0
         self.conserved = True
         self.failed = False
+        self.formats: set[str] = set()
         self.tally: Tally | None = None
         self.samples: dict[str, list[Sample]] = defaultdict(list)
         self.repairs: dict[str, list[Sample]] = defaultdict(list)
@@ -45,6 +46,7 @@ class Found:
     def add(self, data: Data, part: Part, judged: Judged) -> None:
         """Add the verdict on one part of one source."""
         self.read += judged.read
+        self.formats.add(data.format.name)
         self.accepted += len(judged.accepted)
         self.quarantined += len(judged.quarantined)
         self.conserved &= all(facts.conserved for facts in judged.facts.values())

@@ -9,9 +9,10 @@ from stillwell.cli._contract import title
 from stillwell.cli.base import Outcome, Output, shown
 from stillwell.cli.check.answer import Answer, RuleFound
 from stillwell.cli.check.found import Sample
-from stillwell.contract.model import Constraints, Contract, Now
+from stillwell.contract.model import Contract, Now
 
 _LONGEST = 60
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -28,18 +29,21 @@ def lines(answer: Answer, output: Output) -> Iterator[str]:
     """All lines of the answer."""
     found = answer.found
     data = shown(answer.data[0]) if len(answer.data) == 1 else f"{len(answer.data):,} files"
-    yield f"{shown(title(answer.contract))} judges {data} · {found.read:,} records · {answer.seconds:.1f} s"
+    yield f"{shown(title(answer.contract))} judges {data} · {_so_many(found.read, 'record')} · {answer.seconds:.1f} s"
     if asks_the_clock(answer.contract):
-        yield output.paint(f"now is {answer.clock:%Y-%m-%dT%H:%M:%SZ}" + ("" if answer.told else "; --as-of TIME says another"), "dim")
+        yield output.paint(
+            f"now is {answer.clock:%Y-%m-%dT%H:%M:%SZ}" + ("" if answer.told else "; --as-of TIME says another"), "dim"
+        )
     rules = list(answer.rules())
     rows = sorted(_rows(rules, answer), key=lambda row: ("✗!~".index(row.mark), -row.count))
     yield from _table(rows, found.read, output)
-    for one in rules:
-        if found.read and one.not_evaluated == found.read and not one.rule.name.startswith("payload."):
-            yield f"– {one.rule.name}  not evaluated: no record had what it needs"
-    passed = sum(1 for one in rules if not one.failed and not one.repaired and one.not_evaluated < found.read)
+    skipped = [one.rule.name for one in rules if one.not_evaluated == found.read and found.read]
+    if skipped:
+        named = [*skipped[:_NAMED], *(["…"] if len(skipped) > _NAMED else [])]
+        yield f"– {_so_many(len(skipped), 'rule')} not evaluated, for want of a value: {', '.join(named)}"
+    passed = [one for one in rules if not one.failed and not one.repaired and one.not_evaluated < found.read]
     if passed:
-        yield f"{output.paint('✓', 'good')} {passed} rule{'s' * (passed > 1)} passed"
+        yield f"{output.paint('✓', 'good')} {_so_many(len(passed), 'rule')} passed"
     yield _verdict(answer, output)
     yield from _hints(answer)
     yield _kept(answer)
@@ -65,6 +69,10 @@ def _rows(rules: list[RuleFound], answer: Answer) -> Iterator[_Row]:
         if one.repaired:
             examples = [_example(sample, several) for sample in answer.found.repairs.get(name, ())]
             yield _Row("~", "dim", name, "repaired", one.repaired, examples)
+
+
+def _so_many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _table(rows: list[_Row], read: int, output: Output) -> Iterator[str]:
@@ -101,7 +109,7 @@ def _verdict(answer: Answer, output: Output) -> str:
     accepted = f"accepted {found.accepted:,}" + (f" ({', '.join(notes)})" if notes else "")
     text = f"{accepted} + quarantined {found.quarantined:,} = {found.read:,}"
     if found.several:
-        text += f"   ({found.several:,} record{'s' * (found.several > 1)} broke several rules)"
+        text += f"   ({_so_many(found.several, 'record')} broke several rules)"
     if answer.tolerated and found.quarantined:
         text += f"   ({100 * answer.rejected:.2f} % rejected, {100 * answer.tolerated:g} % tolerated)"
     if answer.outcome is Outcome.NO:
@@ -116,13 +124,16 @@ def _hints(answer: Answer) -> Iterator[str]:
     if not found.read:
         yield "! nothing was judged: there is no record"
     broken = next((one.failed for one in answer.rules() if one.rule.name == "payload.format"), 0)
-    sample = next(iter(found.samples.get("payload.format", ())), None)
-    if sample is not None and broken * 10 >= found.read * 9 and (sample.seen or "").lstrip()[:1] in ("[", "{"):
-        yield "→ Each line must be one record: write a JSON document as lines first, for example by jq -c '.[]'."
+    if broken and broken * 10 >= found.read * 9 and found.formats == {"json"}:
+        yield "→ Each line must be one JSON object: write a document as lines first, for example by jq -c '.[]'."
+    elif broken and broken * 10 >= found.read * 9:
+        yield "→ Most lines do not have as many cells as the header: see whether it, or the --delimiter, is right."
+    elif found.tally and found.read and all(one.null.sum() == found.read for one in found.tally.fields.values()):
+        yield "→ No record has any field of the contract: see whether the names, or the --delimiter, are right."
 
 
 def _kept(answer: Answer) -> str:
     code = f"exit {int(answer.outcome)}"
     if answer.quarantine:
-        return f"quarantine: {answer.found.quarantined:,} records in {shown(str(answer.quarantine))}   {code}"
+        return f"quarantine: {_so_many(answer.found.quarantined, 'record')} in {shown(str(answer.quarantine))}   {code}"
     return f"quarantine: not kept; add --quarantine rejects.jsonl   {code}" if answer.found.quarantined else code

@@ -28,7 +28,9 @@ EXAMPLES = (
 
 def explain(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The contract; contract.yml here.")] = None,
-    record: Annotated[str | None, typer.Option(metavar="FILE", help="Why these records are judged so; - is stdin.")] = None,
+    record: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Why these records are judged so; - is stdin.")
+    ] = None,
     rule: Annotated[str | None, typer.Option(metavar="NAME", help="This rule only.")] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Add the SQL that the contract compiles to.")] = False,
     format: Annotated[DataFormat | None, typer.Option(help="Of the records, where the name does not tell it.")] = None,
@@ -42,9 +44,13 @@ def explain(
     contract = chosen(file)
     names = [one.name for one in rule_list(contract)]
     if rule is not None and rule not in names:
-        raise fail(ContractError, "unknown-rule", f"There is no rule `{rule}`.", did_you_mean(rule, names), path="--rule")
+        raise fail(
+            ContractError, "unknown-rule", f"There is no rule `{rule}`.", did_you_mean(rule, names), path="--rule"
+        )
     output = Output(json=json)
-    answer: dict[str, object] = {"contract": {"file": contract.file, "name": contract.name, "version": contract.version}}
+    answer: dict[str, object] = {
+        "contract": {"file": contract.file, "name": contract.name, "version": contract.version}
+    }
     if record is None:
         found = asked.asked(contract, rule)
         output.say(output.paint(shown(title(contract)), "bold"))

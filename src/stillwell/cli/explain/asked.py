@@ -47,7 +47,11 @@ def lines(contract: Contract, rules: list[Asked], only: str | None) -> Iterator[
     if only is None:
         if contract.description:
             yield shown(contract.description)
-        said = (("event time", contract.time), ("key", ", ".join(contract.key)), ("identity", ", ".join(contract.identity)))
+        said = (
+            ("event time", contract.time),
+            ("key", ", ".join(contract.key)),
+            ("identity", ", ".join(contract.identity)),
+        )
         yield " · ".join([*(f"{what} {name}" for what, name in said if name), f"other fields: {contract.other_fields}"])
     named = max(len(one.rule.name) for one in rules)
     expects = min(60, max(len(one.rule.expected) for one in rules))
@@ -57,8 +61,9 @@ def lines(contract: Contract, rules: list[Asked], only: str | None) -> Iterator[
             yield ""
             yield f"{group}  {', '.join(steps(contract, fields[group]))}" if group in fields else group
         for one in members:
-            line = f"line {one.rule.line}" if one.rule.line else ""
-            yield f"  {one.rule.name:<{named}}  {one.rule.severity:<6}  {shown(one.rule.expected):<{expects}}  {line}".rstrip()
+            line = f"  line {one.rule.line}" if one.rule.line else ""
+            expected = f"{shown(one.rule.expected):<{expects}}"
+            yield f"  {one.rule.name:<{named}}  {one.rule.severity:<6}  {expected}{line}".rstrip()
             if one.repair:
                 yield f"    else {one.repair}"
             yield from (f"    {shown(note)}" for note in one.notes)

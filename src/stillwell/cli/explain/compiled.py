@@ -10,7 +10,7 @@ import sqlglot
 from sqlglot.errors import SqlglotError
 
 from stillwell.contract.model import Contract
-from stillwell.errors import Problem
+from stillwell.errors import ContractError, Problem
 from stillwell.kernel import Format
 from stillwell.kernel.program import Program, compile_program, unsupported
 
@@ -36,14 +36,20 @@ def way(contract: Contract) -> Way:
     """Which way the records of a contract go, when they are JSON."""
     problems = tuple(unsupported(contract))
     supported = _supported(contract)
-    if _program(supported).plain is not None:
+    try:
+        program = _program(supported)
+    except ContractError as error:
+        return Way(False, "something in it cannot be compiled", (*problems, *error.problems))
+    if program.plain is not None:
         return Way(True, None, problems)
     if contract.other_fields != "ignore":
         return Way(False, f"fields nobody declared must be found (other_fields: {contract.other_fields})", problems)
     # A contract of one field tells whether it is this field that has no quick proof.
     alone = (replace(supported, fields=(field,), rules=()) for field in supported.fields)
     slow = [one.fields[0].name for one in alone if _program(one).plain is None]
-    return Way(False, f"there is no quick proof for {', '.join(slow)}" if slow else "there is no quick proof for it", problems)
+    return Way(
+        False, f"there is no quick proof for {', '.join(slow)}" if slow else "there is no quick proof for it", problems
+    )
 
 
 def lines(way: Way) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Why records were judged as they were: for each broken rule what was seen, what was expected, and where that is asked."""
+"""Why records were judged as they were: for each broken rule what was seen, what was expected, and who asks for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stillwell.cli.base import Output, shown
 from stillwell.cli.explain.asked import source
 from stillwell.contract.model import Contract
 from stillwell.contract.rules import rule_list
-from stillwell.kernel import Format, Judged, Kernel
+from stillwell.kernel import Judged, Kernel
 from stillwell.kernel.base import QUARANTINED
 
 MOST = 100
@@ -29,7 +29,7 @@ _LARGEST_DOCUMENT = 16 << 20
 
 @dataclass(frozen=True)
 class Told:
-    """One record: where it is, the verdict, its reasons (warnings, if it was accepted) and repairs, as the kernel gave them."""
+    """One record: where it is, its verdict, and its reasons (warnings, where it was accepted) and repairs."""
 
     unit: str
     number: int

@@ -204,9 +204,9 @@ class Visits:
             known.setdefault(file.inode, []).insert(0, file)
         found = {path: self._still(path, known) for path in self._folder.found()}
         there = {id(file) for file in found.values() if file is not None}
-        for path, file in found.items():
-            if file is not None:
-                file.path = self._folder.name(path)
+        for path, still in found.items():
+            if still is not None:
+                still.path = self._folder.name(path)
         named = {file.path: file for file in self._files if id(file) not in there}
         for path in [path for path, file in found.items() if file is None]:
             there.add(id(self._meet(path, named.get(self._folder.name(path)))))

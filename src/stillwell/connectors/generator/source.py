@@ -7,8 +7,10 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from typing import ClassVar
 
 import pyarrow as pa
+from pydantic import BaseModel
 
 from stillwell.connectors.base import Chunk, Place
 from stillwell.connectors.generator.options import GeneratorOptions
@@ -29,7 +31,7 @@ class Source:
     `now + 1m` are as repeatable as the records themselves.
     """
 
-    Options = GeneratorOptions
+    Options: ClassVar[type[BaseModel]] = GeneratorOptions
     replayable = True
     format = Format("json")
 
