@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -15,6 +16,10 @@ from referencing import Registry, Resource
 from typer.testing import CliRunner, Result
 
 from stillwell.cli._app import app
+from stillwell.engines.base import Progress
+from stillwell.pipeline.load import load
+from stillwell.pipeline.plan import plan
+from stillwell.pipeline.run import run
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,3 +84,42 @@ def said() -> Callable[[str, str], dict[str, Any]]:
         return found
 
     return last
+
+
+@pytest.fixture
+def stream(here: Path) -> Callable[..., Path]:
+    """Writes a pipeline.yml that sends generated records to JSON lines; other lines by key: `stream(source='stdin')`."""
+    (here / "contract.yml").write_text((ROOT / "examples" / "sensors" / "contract.yml").read_text())
+
+    def write(**changed: str) -> Path:
+        usual = {
+            "pipeline": "sensors",
+            "contract": "contract.yml",
+            "source": "{generator: {rows: 3000}}",
+            "accepted": "{jsonl: {path: accepted.jsonl}}",
+            "quarantine": "{jsonl: {path: quarantine.jsonl}}",
+            "epoch": "{records: 1000}",
+        }
+        (here / "pipeline.yml").write_text("".join(f"{key}: {value}\n" for key, value in (usual | changed).items()))
+        return here
+
+    return write
+
+
+@pytest.fixture
+def epochs(stream: Callable[..., Path]) -> Callable[..., list[Progress]]:
+    """Runs the pipeline of `stream` with its contract edited, the tally by sensor, and gives its epochs."""
+
+    def run_all(*edits: tuple[str, str], **changed: str) -> list[Progress]:
+        here = stream(**changed)
+        text = (here / "contract.yml").read_text()
+        for before, after in edits:
+            assert before in text
+            text = text.replace(before, after)
+        (here / "contract.yml").write_text(text)
+        seen: list[Progress] = []
+        made = plan(load(here / "pipeline.yml"))
+        run(dataclasses.replace(made, job=dataclasses.replace(made.job, group=("sensor_id",))), seen.append)
+        return seen
+
+    return run_all

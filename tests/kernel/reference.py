@@ -285,11 +285,16 @@ _TYPED: Mapping[str, Callable[[Field, str], Any]] = {
 }
 
 
-def cleaned(one: Field, text: str) -> str | None:
-    """A text after `missing` and `clean`."""
+def cleaned(one: Field, raw: Any) -> str | None:
+    """The text of a JSON scalar after `missing` and `clean`."""
+    text = scalar_text(raw)
+    if text is None:
+        return None
     after: str | None = text
     for step in one.clean:
-        after = None if after is None else _clean(one, step, after)
+        # A JSON number has its point already.
+        if after is not None and not (step.kind == "decimal_comma" and isinstance(raw, Word)):
+            after = _clean(one, step, after)
     if text in one.missing:
         return None
     if after is not None and one.type in ("integer", "double", "decimal") and NUMBER.fullmatch(after):
@@ -435,10 +440,8 @@ class Judge:
                 return None, False
             return self._nested(one, rules, raw), True
         if isinstance(raw, dict | list):
-            text: str | None = "a structure is no scalar"
             return None, True
-        text = scalar_text(raw)
-        text = None if text is None else cleaned(one, text)
+        text = cleaned(one, raw)
         return (None, False) if text is None else (typed(one, text), True)
 
     def _nested(self, one: Field, rules: str, raw: Any) -> Any:
@@ -481,8 +484,7 @@ def _mended(one: Field, fix: Fix, value: Any, now: dt.datetime) -> Any:
 def _shown(one: Field, raw: Any) -> Any:
     if raw is ABSENT or isinstance(raw, dict | list):
         return None
-    text = scalar_text(raw)
-    return None if text is None else cleaned(one, text)
+    return cleaned(one, raw)
 
 
 def _locate(one: Field, record: dict[str, Any], envelope: Mapping[str, str | None]) -> Any:

@@ -24,7 +24,7 @@ fields:
   m:    {type: decimal, precision: 12, scale: 3, above: 0, repair: {range: {value: 1.5}}}
   b:    {type: boolean, repair: {type: clear}}
   t:    {type: timestamp, max: now + 1m, warn: {min: now - 7d}}
-  z:    {type: timestamp, zone: Europe/Oslo, format: [iso, epoch_s, 'dd.MM.yyyy HH:mm'], default: 2024-01-01T00:00:00Z}
+  z:    {type: timestamp, zone: America/New_York, format: [iso, epoch_s, 'dd.MM.yyyy HH:mm'], default: 2024-01-01T00:00:00Z}
   day:  {type: date, min: 2000-01-01, repair: {type: {value: 2024-01-01}}}
   at:   {type: time, max: '20:00'}
   s:    {type: string, from: [s, old.s], min_length: 2, max_length: 5, repair: {length: truncate}}

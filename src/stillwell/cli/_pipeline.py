@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -52,26 +53,27 @@ def watched(made: Plan, output: Output, *, quiet: bool, watch: Callable[[Progres
 
 @contextmanager
 def interruptible(output: Output) -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set; the second of them acts as it always does."""
+    """An event that SIGINT and SIGTERM set; the second of them ends the process."""
     stop = threading.Event()
-
     before: dict[int, Any] = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
 
-    def as_before() -> None:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+    def at_once(number: int, _frame: object) -> None:
+        # A sink that hangs would hold up any gentler end; and what is committed stands, the next run does the rest.
+        os._exit(128 + number)
 
-    def asked(_signal: int, _frame: object) -> None:
-        output.say("finishing the open epoch; once more to end at once")
+    def asked(_number: int, _frame: object) -> None:
+        for one in before:
+            signal.signal(one, at_once)
         stop.set()
-        as_before()
+        output.say("finishing the open epoch; once more to end at once")
 
     for one in before:
         signal.signal(one, asked)
     try:
         yield stop
     finally:
-        as_before()
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def summed(summary: Summary) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from stillwell.cli._score import Score
 from stillwell.cli.base import Json, Outcome, Output
 from stillwell.delivery.durable import writing
 from stillwell.errors import StillwellError, fail
+from stillwell.pipeline.lock import run_lock
 from stillwell.pipeline.plan import Plan
 
 PLACE = ("start", 0)
@@ -85,17 +87,31 @@ def demo(
 
 def _prepared(folder: Path, source: str, output: Output) -> Plan:
     """The files of the demo in a new folder, planned; the tally is kept by sensor, to show which are worst."""
-    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
-        what = f"{folder} exists and was not made by the demo."
-        raise fail(StillwellError, "not-empty", what, "Name another folder: stillwell demo FOLDER")
+    _cleared(folder)
     with writing(folder):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / MARKER).touch()
         shutil.copy(example("sensors") / "contract.yml", folder / "contract.yml")
         (folder / "pipeline.yml").write_text(PIPELINE.format(folder=folder, source=source), encoding="utf-8")
     made = planned(folder, (), output)
     return dataclasses.replace(made, job=dataclasses.replace(made.job, group=("sensor_id",)))
+
+
+def _cleared(folder: Path) -> None:
+    """Take away what an earlier demo left, and nothing else: no other files, and nothing of a demo that still runs."""
+    if folder.exists() and not folder.is_dir():
+        raise fail(StillwellError, "not-empty", f"{folder} is a file.", "Name another folder: stillwell demo FOLDER")
+    left = list(folder.iterdir()) if folder.exists() else []
+    if left and folder / MARKER not in left:
+        what = f"{folder} exists and was not made by the demo."
+        raise fail(StillwellError, "not-empty", what, "Name another folder: stillwell demo FOLDER")
+    with run_lock("demo", folder / ".stillwell" / "demo") if left else nullcontext(), writing(folder):
+        # The marker stays: a folder that was cleared by half is still the demo's own.
+        for one in left:
+            if one.is_dir() and not one.is_symlink():
+                shutil.rmtree(one)
+            elif one.name != MARKER:
+                one.unlink()
 
 
 def example(name: str) -> Path:

@@ -58,7 +58,7 @@ class Chain:
         if field.has_default:
             self._absent = self._let("absent", f"{seen} IS NULL AND {present}")
         raw = self._let("raw", self._raw_text(seen, is_json=located.json is not None))
-        raw = self._let("text", cleaned(field, raw))
+        raw = self._let("text", cleaned(field, raw, located.is_number(seen)))
         self._verdicts.seen.setdefault(self._rules, seen)
         self._convert(raw, seen if located.json else None)
         self._constrain(present)
@@ -207,11 +207,14 @@ def _fixed(field: Field, fix: Fix, value: str) -> str:
     )
 
 
-def cleaned(field: Field, raw: str) -> str:
-    """SQL of a field's text after `missing` and `clean`."""
+def cleaned(field: Field, raw: str, is_number: str = "false") -> str:
+    """SQL of a field's text after `missing` and `clean`; `is_number` is true where the text was written as a number."""
     value = raw
     for step in field.clean:
-        value = _CLEAN[step.kind](field, step, value)
+        changed = _CLEAN[step.kind](field, step, value)
+        # What is a number already has its point, and no thousands to be taken out.
+        kept = step.kind == "decimal_comma" and is_number != "false"
+        value = f"CASE WHEN {is_number} THEN {value} ELSE {changed} END" if kept else changed
     if not field.missing:
         return value
     same = [f"{raw} IN {texts(field.missing)}"]
@@ -277,7 +280,7 @@ def _present_element(item: Field, json: str, depth: int) -> str:
 
 
 def _element_text(item: Field, json: str) -> str:
-    return cleaned(item, f"json_extract_string({json}, '$')")
+    return cleaned(item, f"json_extract_string({json}, '$')", f"NOT starts_with({json}, '\"')")
 
 
 def _child(json: str, child: Field) -> str:

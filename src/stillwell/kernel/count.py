@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from stillwell.contract.model import Contract, Field
 from stillwell.contract.rules import PAYLOAD, Rule
 from stillwell.kernel.flags import Flags, Mask
+from stillwell.kernel.prepare import one_array
 from stillwell.kernel.sketch import Ints, Moments, Sparse, histogram, number_hashes, registers
 from stillwell.kernel.sql import OWN
 from stillwell.kernel.tally import Cell, FieldTally, RuleTally, Tally
@@ -117,7 +118,7 @@ class Counter:
                 [chunk for rows in (batch.plain, batch.odd) for chunk in rows[field].cast(pa.string()).chunks],
                 pa.string(),
             )
-            codes = pa.concat_arrays(both.chunks).dictionary_encode(null_encoding="encode")
+            codes = one_array(both).dictionary_encode(null_encoding="encode")
             columns.append(codes.dictionary.to_pylist())
             at = at * max(len(columns[-1]), 1) + codes.indices.to_numpy()
         if not columns:

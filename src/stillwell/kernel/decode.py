@@ -28,16 +28,23 @@ ENVELOPE = {"key", "topic", "partition", "offset", "ingest_time"}
 class Located:
     """SQL of a raw value: `json` is its JSON text (`null` included), `text` its plain text; one of them is set.
 
+    `number` says that a plain text comes from a column of numbers.
+
     NULL means absent; delimited text and typed records know no difference between absent and null.
     """
 
     json: str | None = None
     text: str | None = None
+    number: bool = False
 
     @property
     def raw(self) -> str:
         """Whichever of the two there is: what a reason shows as seen."""
         return self.json or self.text or "NULL"
+
+    def is_number(self, raw: str) -> str:
+        """SQL that is true where the value (in the column `raw`) is a number already, and not a text that may be one."""
+        return f"NOT starts_with({raw}, '\"')" if self.json else str(self.number).lower()
 
 
 class Decoder(Protocol):
@@ -105,8 +112,9 @@ class Json:
 
     def prepare(self, levels: Levels) -> None:
         """Guard first, then take out every path in one call: an error inside would fail the whole batch."""
-        # An object that is cut or broken is not valid; what is valid and begins with a brace is an object.
-        levels.add(0, OK, f"CASE WHEN json_valid({TEXT}) THEN json_type({TEXT}) = 'OBJECT' ELSE false END")
+        # What is valid and begins with a brace is an object.
+        opened = f"starts_with(ltrim({TEXT}, ' ' || chr(9) || chr(10) || chr(13)), '{{')"
+        levels.add(0, OK, f"coalesce({opened} AND json_valid({TEXT}), false)")
         pointers = ", ".join(text(pointer(path.steps)) for path in self._paths)
         values = f"json_extract({TEXT}, [{pointers}])" if pointers else "NULL"
         levels.add(1, own("values"), f"CASE WHEN {OK} THEN {values} END")
@@ -163,7 +171,8 @@ class Typed:
             kind, value = kind.field(str(step)).type, f"{value}.{name(str(step))}"
         if pa.types.is_nested(kind):
             return Located(json=f"CAST(to_json({value}) AS VARCHAR)")
-        return Located(text=f"CAST({value} AS VARCHAR)")
+        number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+        return Located(text=f"CAST({value} AS VARCHAR)", number=number)
 
     @staticmethod
     def _inside(kind: pa.DataType, value: str, steps: Sequence[str | int]) -> Located | None:

@@ -16,13 +16,10 @@ from stillwell.contract.model import Contract
 from stillwell.kernel.base import ACCEPTED, QUARANTINED, WARNED, Format, Judged, Stop
 from stillwell.kernel.bind import bind
 from stillwell.kernel.count import Counted, Counter
-from stillwell.kernel.flags import Flags, Mask
 from stillwell.kernel.prepare import ingest_times, relation, source_columns, with_cells, with_text
 from stillwell.kernel.program import Program, compile_program
-from stillwell.kernel.query import Query
-from stillwell.kernel.reasons import Explainer
-from stillwell.kernel.rows import Odd, accepted_rows, facts, payload_seen, quarantined_rows, traces
-from stillwell.kernel.sql import OWN
+from stillwell.kernel.rows import Odd, accepted_rows, facts, quarantined_rows, traces
+from stillwell.kernel.ways import Both, Ways
 
 WINDOW = dt.timedelta(minutes=1)
 
@@ -79,15 +76,15 @@ class Kernel:
         config: dict[str, Any] = {"threads": 1}
         config |= {"memory_limit": memory} if memory else {}
         self._database = duckdb.connect(":memory:", config=config)
-        self._shapes: dict[object, _Shape] = {}
+        self._shapes: dict[object, Ways] = {}
         # Compile now what can be, so that a contract which cannot be judged is refused before any record is read.
         header = tuple(self.format.options.get("header") or ())
-        self._shape(pa.struct([]) if self.format.name == "arrow" else None, header)
+        self._ways(pa.struct([]) if self.format.name == "arrow" else None, header)
         bind(contract, self._database)
 
     def program(self, record: pa.StructType | None = None, columns: tuple[str, ...] = ()) -> Program:
         """What the contract compiles to for one shape of input: typed records, or delimited text of these columns."""
-        return self._shape(record, columns).program
+        return self._ways(record, columns).program
 
     def close(self) -> None:
         """Give threads and memory back; the kernel judges nothing more."""
@@ -101,99 +98,42 @@ class Kernel:
         Returns the verdict on every record; `Judged.read` is always accepted plus quarantined.
         """
         parted = self.part(batch, clock)
-        return Judged(
-            accepted=parted.accepted,
-            quarantined=parted.quarantined,
-            verdicts=parted.verdicts,
-            tally=parted.counter.count(parted.counted, self._pool),
-            facts=facts(batch, parted.accepted, parted.quarantined),
-            stop=parted.stop,
-        )
+        checked = self._pool.submit(facts, batch, parted.accepted, parted.quarantined)
+        tally = parted.counter.count(parted.counted, self._pool)
+        return Judged(parted.accepted, parted.quarantined, parted.verdicts, tally, checked.result(), parted.stop)
 
     def part(self, batch: pa.Table, clock: dt.datetime | None = None) -> Parted:
         """Judge without counting: the same verdicts, rows and reasons; tally and facts can still be had from it."""
         record = batch.schema.field("record").type if "record" in batch.column_names else None
-        shape = self._shape(record, () if record is not None else source_columns(batch, self.format))
+        ways = self._ways(record, () if record is not None else source_columns(batch, self.format))
         now = ingest_times(batch, clock or dt.datetime.now(dt.UTC))
         rows = relation(batch, now)
         if record is None and self.format.name == "csv":
             rows = with_cells(with_text(rows), self.format)
-        values, plain = shape.plain(rows)
-        odd = shape.full(rows, plain)
-        return self._parted(shape.program, batch, now, values, plain, odd)
+        return self._parted(ways.program, batch, now, ways.judge(rows))
 
-    def _shape(self, record: pa.StructType | None, columns: tuple[str, ...]) -> _Shape:
+    def _ways(self, record: pa.StructType | None, columns: tuple[str, ...]) -> Ways:
         key = (record, columns)
         if key not in self._shapes:
             program = compile_program(self.contract, self.format, columns, record)
-            self._shapes[key] = _Shape(program, self._queries(program), self._hash_key)
+            self._shapes[key] = Ways(program, self._database, self._hash_key, self._pool, self._workers)
         return self._shapes[key]
 
-    def _queries(self, program: Program) -> tuple[Query | None, Query]:
-        """The plain way, if there is one, and the full one."""
-
-        def query(relation: str, sql: str) -> Query:
-            return Query(self._database, relation, sql, self._pool, self._workers)
-
-        return query("batch", program.plain.sql) if program.plain else None, query("odd", program.full.sql)
-
-    def _parted(
-        self, program: Program, batch: pa.Table, now: pa.Array, values: pa.Table | None, plain: Mask, odd: Odd
-    ) -> Parted:
+    def _parted(self, program: Program, batch: pa.Table, now: pa.Array, both: Both) -> Parted:
+        plain, odd = both.plain, both.odd
         verdicts = np.full(len(batch), ACCEPTED, np.uint8)
         verdicts[odd.rows[odd.noted]] = WARNED
         verdicts[odd.rows[odd.rejected]] = QUARANTINED
         kept = verdicts != QUARANTINED
-        passed = values.filter(pa.array(plain)) if values is not None else odd.result.slice(0, 0)
         trace = traces(self.contract, batch, now)
         ingest = now.cast(pa.int64()).to_numpy()
         return Parted(
-            accepted=accepted_rows(program, passed, plain, odd, trace, kept),
+            accepted=accepted_rows(program, both.passed, plain, odd, trace, kept),
             quarantined=quarantined_rows(batch, trace, odd, ~kept),
             verdicts=pa.array(verdicts),
             stop=_stop(program, batch, odd),
             counter=Counter(self.contract, program.rules, self._window, self._group, f"duckdb {duckdb.__version__}"),
-            counted=Counted(passed, odd.result, ingest[plain], ingest[odd.rows], odd.flags, odd.rejected),
-        )
-
-
-class _Shape:
-    """A program and its two queries, for one shape of input."""
-
-    def __init__(self, program: Program, queries: tuple[Query | None, Query], hash_key: bytes | None) -> None:
-        self.program = program
-        self._plain, self._full = queries
-        self._explainer = Explainer(program.contract, program.rules, program.full.verdicts, hash_key)
-
-    def plain(self, rows: pa.Table) -> tuple[pa.Table | None, Mask]:
-        """The plain way's values, and which rows it proved plain."""
-        nothing = None, np.zeros(len(rows), bool)
-        if self._plain is None or not len(rows):
-            return nothing
-        try:
-            values = self._plain.run(rows)
-        except duckdb.Error:
-            # Some record cannot even be read so (bytes that are not UTF-8, say): the full way takes all.
-            return nothing
-        return values, values[OWN + "plain"].to_numpy()
-
-    def full(self, rows: pa.Table, plain: Mask) -> Odd:
-        """Judge whatever is not plain."""
-        at = np.flatnonzero(~plain)
-        odd = rows.filter(pa.array(~plain)) if plain.any() else rows
-        if OWN + "payload" in odd.column_names and OWN + "text" not in odd.column_names:
-            odd = with_text(odd)
-        result = self._full.run(odd)
-        flags = Flags.of(result, self.program.full.verdicts)
-        noted = flags.any_failed(self.program.named("warn")) | flags.any_repaired(flags.repaired)
-        return Odd(
-            rows=at,
-            result=result,
-            reasons=self._explainer.reasons(result, flags, payload_seen(odd)),
-            repairs=self._explainer.repairs(result, flags),
-            flags=flags,
-            rejected=flags.any_failed(self.program.named("reject", "fail")),
-            noted=noted,
+            counted=Counted(both.passed, odd.result, ingest[plain], ingest[odd.rows], odd.flags, odd.rejected),
         )
 
 

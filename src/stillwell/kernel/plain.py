@@ -174,6 +174,9 @@ class _Proof:
         raw = self._levels.add(_LEAVES, own("leaf_" + field.name), self._leaf(leaves, "VARCHAR"))
         if field.has_default:
             self._proofs.append(f"{raw} IS NOT NULL")
+        if any(step.kind == "decimal_comma" for step in field.clean):
+            # Only a comma shows that this was written as a text.
+            self._proofs.append(f"({raw} IS NULL OR contains({raw}, ','))")
         value = self._levels.add(_TEXTS, own("text_" + field.name), cleaned(field, raw))
         if iso:
             self._levels.add(_VALUES, self._value, f"TRY_CAST({value} AS TIMESTAMPTZ)")

@@ -46,12 +46,7 @@ def relation(batch: pa.Table, now: pa.Array) -> pa.Table:
     columns[OWN + "key"] = utf8(one_array(batch["key"])) if keyed else pa.nulls(len(batch), pa.string())
     table = pa.table(columns)
     step = min(ROWS_PER_BATCH, max(1, -(-len(table) // 2)))
-    parts = table.to_batches(max_chunksize=step)
-    kind = batch.schema.field("record").type if "record" in batch.column_names else pa.struct([])
-    if any(pa.types.is_nested(member.type) for member in kind):
-        # DuckDB cannot scan what is nested in a slice: each part becomes a copy of its own.
-        parts = [part.take(pa.array(np.arange(len(part)))) for part in parts]
-    return pa.Table.from_batches(parts, table.schema)
+    return pa.Table.from_batches(table.to_batches(max_chunksize=step), table.schema)
 
 
 def with_text(rows: pa.Table) -> pa.Table:

@@ -1,47 +1,32 @@
-"""Runs one compiled query on batch after batch, prepared once, on parts of the batch in parallel."""
+"""Runs one compiled query on batch after batch without planning it anew each time."""
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-LEAST_ROWS = 8_000
-"""Fewer rows are not worth another thread."""
-
 
 class Query:
-    """SQL over one relation, row by row: each row in gives one row out, so that a batch may be cut anywhere.
+    """SQL over one relation.
 
-    Planning takes longer than judging ten thousand records. So the query is prepared, once for each worker and each
-    schema of rows. DuckDB collects the result of a prepared statement with one thread; hence workers of our own.
+    Planning takes longer than judging ten thousand records. So the query is prepared, once for each schema of rows and
+    each worker: DuckDB collects the result of a prepared statement with one thread, hence workers of our own.
     """
 
-    def __init__(
-        self, database: duckdb.DuckDBPyConnection, relation: str, sql: str, pool: Executor, workers: int
-    ) -> None:
+    def __init__(self, database: duckdb.DuckDBPyConnection, relation: str, sql: str) -> None:
         self._database = database
         self._relation = relation
         self._sql = sql
-        self._pool = pool
-        self._workers = workers
-        self._sessions: dict[pa.Schema, list[_Session]] = {}
+        self._sessions: dict[tuple[pa.Schema, int], _Session] = {}
 
-    def run(self, rows: pa.Table) -> pa.Table:
-        """The result for these rows, in their order."""
-        sessions = self._sessions.setdefault(rows.schema, [])
-        parts = max(1, min(self._workers, len(rows) // LEAST_ROWS))
-        while len(sessions) < parts:
-            sessions.append(_Session(self._database.cursor(), self._relation, self._sql, rows))
-        step = -(-len(rows) // parts)
-        work = [
-            self._pool.submit(session.run, rows.slice(number * step, step))
-            for number, session in enumerate(sessions[1:parts], start=1)
-        ]
-        first = sessions[0].run(rows.slice(0, step) if work else rows)
-        return pa.concat_tables([first, *(one.result() for one in work)])
+    def run(self, rows: pa.Table, worker: int) -> pa.Table:
+        """The result for these rows, in their order; a worker runs one query at a time."""
+        key = (rows.schema, worker)
+        if key not in self._sessions:
+            self._sessions[key] = _Session(self._database.cursor(), self._relation, self._sql, rows)
+        return self._sessions[key].run(rows)
 
 
 class _Session:
@@ -55,11 +40,20 @@ class _Session:
         connection.execute(f"PREPARE compiled AS {sql}")
 
     def run(self, rows: pa.Table) -> pa.Table:
-        self._feed.rows = rows
+        self._feed.rows = _unsliced(rows)
         try:
             return self._connection.sql("EXECUTE compiled").to_arrow_table()
         finally:
             self._feed.rows = rows.slice(0, 0)
+
+
+def _unsliced(rows: pa.Table) -> pa.Table:
+    """The rows as copies where they hold a struct in a struct: DuckDB cannot scan those in a slice."""
+    structs = (field.type for field in rows.schema if pa.types.is_struct(field.type))
+    if not any(pa.types.is_nested(member.type) for struct in structs for member in struct):
+        return rows
+    copies = [part.take(pa.array(range(len(part)))) for part in rows.to_batches()]
+    return pa.Table.from_batches(copies, rows.schema)
 
 
 class _Feed:

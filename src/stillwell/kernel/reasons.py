@@ -44,14 +44,9 @@ class Explainer:
         for rule in self.rules:
             rows = np.flatnonzero(flags.failed.get(rule.name, _NO_RULE))
             if len(rows):
-                seen = self._seen(rule, judged, payload_seen).take(pa.array(rows))
-                fields = self._field(rule, judged, rows)
-                parts.append(
-                    (
-                        rows,
-                        [_same(rule.name, rows), fields, _same(rule.severity, rows), seen, _same(rule.expected, rows)],
-                    )
-                )
+                field = self._field(rule, judged, rows)
+                seen = self._seen(rule, judged, rows, payload_seen)
+                parts.append(_Part(rows, [rule.name, field, rule.severity, seen, rule.expected]))
         return _lists(parts, len(judged), REASON)
 
     def repairs(self, judged: pa.Table, flags: Flags) -> pa.ListArray:
@@ -61,15 +56,16 @@ class Explainer:
             rows = np.flatnonzero(flags.repaired.get(rule.name, _NO_RULE))
             if len(rows):
                 before = _whole(judged[OWN + "before_" + rule.name]).take(pa.array(rows))
-                field = _same(",".join(rule.fields), rows)
-                parts.append((rows, [_same(rule.name, rows), field, self._masked(rule, before)]))
+                parts.append(_Part(rows, [rule.name, ",".join(rule.fields), self._masked(rule, before)]))
         return _lists(parts, len(judged), REPAIR)
 
-    def _seen(self, rule: Rule, judged: pa.Table, payload_seen: pa.Array) -> pa.Array:
+    def _seen(
+        self, rule: Rule, judged: pa.Table, rows: npt.NDArray[np.int64], payload_seen: pa.Array
+    ) -> pa.Array | str:
         if rule.kind in ("encoding", "format", "empty"):
             hidden = any(_all_ways(field) != {None} for field in self.contract.fields)
-            return pa.array([MASK] * len(judged)) if hidden else payload_seen
-        seen = _whole(judged[OWN + "seen_" + seen_key(rule.name, self.verdicts)])
+            return MASK if hidden else payload_seen.take(pa.array(rows))
+        seen = _whole(judged[OWN + "seen_" + seen_key(rule.name, self.verdicts)]).take(pa.array(rows))
         return self._masked(rule, pc.utf8_slice_codeunits(seen, 0, SHOWN))
 
     def _masked(self, rule: Rule, values: pa.Array) -> pa.Array:
@@ -80,10 +76,10 @@ class Explainer:
             return _each(values, lambda value: hash_value(value, self.hash_key or b""))
         return _each(values, lambda _: MASK)
 
-    def _field(self, rule: Rule, judged: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Array:
+    def _field(self, rule: Rule, judged: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Array | str:
         field = ",".join(rule.fields)
         if rule.name not in self.verdicts.item:
-            return _same(field, rows)
+            return field
         items = _whole(judged[OWN + "item_" + rule.name]).take(pa.array(rows)).to_pylist()
         return pa.array([field.replace("[]", f"[{item}]", 1) for item in items], pa.string())
 
@@ -122,24 +118,36 @@ def _each(values: pa.Array, change: Callable[[str], str]) -> pa.Array:
     return pa.array([None if value is None else change(value) for value in values.to_pylist()], pa.string())
 
 
-def _same(value: str, rows: npt.NDArray[np.int64]) -> pa.Array:
-    return pa.repeat(pa.scalar(value, pa.string()), len(rows))
-
-
 def _whole(column: pa.ChunkedArray) -> pa.Array:
     whole = column.combine_chunks()
     return whole.cast(pa.string()) if not pa.types.is_integer(whole.type) else whole
 
 
-def _lists(parts: list[tuple[npt.NDArray[np.int64], list[pa.Array]]], length: int, kind: pa.StructType) -> pa.ListArray:
+@dataclass(frozen=True)
+class _Part:
+    """Entries of one rule: the rows they belong to, and each member of the struct, one for all or one an entry."""
+
+    rows: npt.NDArray[np.int64]
+    members: list[pa.Array | str]
+
+
+def _lists(parts: list[_Part], length: int, kind: pa.StructType) -> pa.ListArray:
     """Entries given rule by rule as lists by row, in the order of the rules."""
     if not parts:
-        empty = pa.array([], kind)
-        return pa.ListArray.from_arrays(pa.array(np.zeros(length + 1, np.int32)), empty)
-    rows = np.concatenate([part for part, _ in parts])
-    columns = [pa.concat_arrays([part[position] for _, part in parts]) for position in range(kind.num_fields)]
+        return pa.ListArray.from_arrays(pa.array(np.zeros(length + 1, np.int32)), pa.array([], kind))
+    rows = np.concatenate([part.rows for part in parts])
     order = np.argsort(rows, kind="stable")
-    values = pa.StructArray.from_arrays(columns, fields=list(kind)).take(pa.array(order))
+    of_part = pa.array(np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])[order])
+    columns = []
+    for member in zip(*(part.members for part in parts), strict=True):
+        if all(isinstance(one, str) for one in member):
+            columns.append(pa.array(member, pa.string()).take(of_part))
+        else:
+            whole = [
+                pa.repeat(pa.scalar(one, pa.string()), len(part.rows)) if isinstance(one, str) else one
+                for one, part in zip(member, parts, strict=True)
+            ]
+            columns.append(pa.concat_arrays(whole).take(pa.array(order)))
     offsets = np.zeros(length + 1, np.int32)
     np.cumsum(np.bincount(rows, minlength=length), out=offsets[1:])
-    return pa.ListArray.from_arrays(pa.array(offsets), values)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.StructArray.from_arrays(columns, fields=list(kind)))

@@ -182,11 +182,13 @@ def count_pairs(cell: Ints, key: Ints, cells: int) -> Sparse:
 
 
 def number_hashes(values: Floats) -> Hashes:
-    """A well-mixed hash of each number (the finaliser of splitmix64 over its IEEE 754 form)."""
-    state = (values + 0.0).view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    state ^= state >> np.uint64(32)
+    """A well-mixed hash of each number: splitmix64 of its IEEE 754 form. Whole numbers need both multiplications."""
+    state = (values + 0.0).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    state ^= state >> np.uint64(30)
     state *= np.uint64(0xBF58476D1CE4E5B9)
-    state ^= state >> np.uint64(29)
+    state ^= state >> np.uint64(27)
+    state *= np.uint64(0x94D049BB133111EB)
+    state ^= state >> np.uint64(31)
     return state
 
 

@@ -69,22 +69,25 @@ class Tally:
     def total(self) -> Tally:
         """The same as one cell, without windows and groups."""
         one = np.zeros(len(self.cells), np.int64)
-        return _combine([(self, one)], ((0, ()),), self.window, ()) if self.cells else self
+        return _combine([(self, one)], ((0, ()),) if self.cells else (), self.window, ())
 
     def summary(self, field: str, cell: int = 0) -> dict[str, float | int | None]:
-        """One field of one cell in plain numbers: null, invalid, distinct, count, min, max, mean, std, p01 … p99."""
+        """One field of one cell in plain numbers: null, invalid, distinct, count, min, max, mean, std, p01 … p99.
+
+        Texts have no moments, times no quantiles, and what is empty has neither.
+        """
         tally = self.fields[field]
         plain: dict[str, float | int | None] = {"null": int(tally.null[cell]), "invalid": int(tally.invalid[cell])}
         plain["distinct"] = None if tally.registers is None else round(distinct(tally.registers.of(cell)[1]))
-        if tally.moments is not None and tally.histogram is not None and tally.moments.count[cell]:
-            moments = tally.moments
+        moments = tally.moments
+        if moments is not None and moments.count[cell]:
             least, greatest = float(moments.min[cell]), float(moments.max[cell])
             plain |= {"count": int(moments.count[cell]), "min": least, "max": greatest}
             plain |= {"mean": float(moments.mean[cell]), "std": float(moments.std[cell])}
-            keys, counts = tally.histogram.of(cell)
-            for percent in (1, 50, 90, 95, 99):
+            for percent in (1, 50, 90, 95, 99) if tally.histogram else ():
+                middle = quantile(*tally.histogram.of(cell), percent / 100)  # type: ignore[union-attr]
                 # A bucket is wider than the data can be: the extremes are known exactly.
-                plain[f"p{percent:02}"] = min(max(quantile(keys, counts, percent / 100), least), greatest)
+                plain[f"p{percent:02}"] = min(max(middle, least), greatest)
         return plain
 
 

@@ -1,0 +1,53 @@
+"""The sensors example: every fault it promises to catch is caught, it goes on where it stopped, and its audit holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from stillwell.cli._score import Score
+from stillwell.pipeline.audit import audit
+from stillwell.pipeline.load import load
+from stillwell.pipeline.plan import plan
+from stillwell.pipeline.run import run
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "sensors"
+
+
+@pytest.fixture
+def planned(tmp_path):
+    """The example as it is, with so many rows, its tables in a folder of the test's own."""
+    return lambda rows: plan(load(EXAMPLE / "pipeline.yml", [f"source.generator.rows={rows}"]), folder=tmp_path)
+
+
+def test_every_fault_a_record_shows_is_caught_and_nothing_else(planned, tmp_path):
+    score = Score()
+    summary = run(planned(20_000), score.see)
+    assert (summary.read, summary.conserved) == (20_000, True)
+    assert (score.precision, score.recall) == (1.0, 1.0)
+    readings = DeltaTable(tmp_path / "lake" / "readings").to_pyarrow_table()
+    quarantine = DeltaTable(tmp_path / "lake" / "quarantine").to_pyarrow_table()
+    assert (len(readings), len(quarantine)) == (summary.accepted, summary.quarantined)
+    assert set(readings.column_names) >= {"sensor_id", "timestamp", "temperature", "humidity", "pressure"}
+    assert all(quarantine["reasons"].to_pylist())
+
+
+def test_it_goes_on_where_it_stopped_and_its_audit_holds(planned):
+    assert run(planned(8_000)).read == 8_000
+    assert run(planned(20_000)).read == 12_000
+    found = audit(planned(20_000))
+    assert (found.holds, found.proved) == (True, 20_000)
+    assert found.accepted + found.quarantined == 20_000
+
+
+def test_its_readme_shows_a_record_as_it_is_and_each_fault(planned):
+    readme = (EXAMPLE / "README.md").read_text()
+    block = readme.partition("```json\n")[2].partition("\n```")[0]
+    seen = []
+    run(planned(2_000), lambda progress: seen.append(progress.batch))
+    payload = next(one["payload"] for one in seen[0].to_pylist() if one["fault"] is None)
+    assert list(json.loads(block)) == list(json.loads(payload))
+    assert all(f"`{kind}`" in readme for kind in Score().by_fault())
