@@ -15,9 +15,7 @@ FULL = Problem("unknown-key", "There is no key `mn`.", "Did you mean `min`?", Wh
 
 
 def test_a_person_reads_what_where_and_what_to_do():
-    assert str(FULL) == (
-        "error[unknown-key] c.yml:4:7  fields.t.mn\n  There is no key `mn`.\n  → Did you mean `min`?"
-    )
+    assert str(FULL) == ("error[unknown-key] c.yml:4:7  fields.t.mn\n  There is no key `mn`.\n  → Did you mean `min`?")
     assert str(Problem("usage", "No.", "Yes.")) == "error[usage]\n  No.\n  → Yes."
 
 

@@ -203,3 +203,20 @@ def test_without_times_of_their_own_records_differ_in_nothing_but_the_clock(tmp_
     whole.run(whole.memory(batch(RECORDS, timed=False)))
     for name in undisturbed:
         assert timeless(stage.held(name)) == timeless(whole.held(name))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"])
+def test_sinks_that_are_ahead_of_a_ledger_that_lost_its_end_take_only_what_they_lack(kind, tmp_path, undisturbed):
+    """As after a loss of power: the epochs that are declared anew need not be cut as those that were lost."""
+    stage = Stage(tmp_path, kind)
+    with pytest.raises(Died):
+        stage.run(stage.memory(batch(RECORDS)), fuse=Fuse(16), records=30)
+    assert {len(stage.offsets("accepted")), len(stage.offsets("quarantine"))} != {0}
+    intents = sorted(tmp_path.glob("accepted*.ledger/intents/*.json"))
+    assert len(intents) == 3
+    for lost in intents[1:]:
+        lost.unlink()
+    stage.run(stage.memory(batch(RECORDS)), records=50)
+    for name, rows in undisturbed.items():
+        assert stage.held(name).to_pylist() == rows
+    assert stage.audit(stage.memory(batch(RECORDS))).proved == RECORDS

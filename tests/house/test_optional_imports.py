@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tomllib
 
+import stillwell
+
 CORE = sys.stdlib_module_names | {"stillwell"}
 IMPORTED_AS = {"pyyaml": "yaml"}
 """Where the name to import differs from the name to install."""

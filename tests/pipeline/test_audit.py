@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pytest
 
@@ -82,7 +81,7 @@ def test_an_audit_writes_nothing(pipeline, folder, tree):
     run(plan(pipeline()))
 
     def state():
-        return {name: os.stat(folder / name).st_mtime_ns for name in tree()}
+        return {name: (folder / name).stat().st_mtime_ns for name in tree()}
 
     made = plan(pipeline())
     before = state()

@@ -190,8 +190,9 @@ class _Run:
         def close() -> None:
             nonlocal parts, ends, records, size
             if parts:
-                self._put(self._read, _Epoch(pa.concat_tables(parts), ends))
-            parts, ends, records, size = [], {}, 0, 0
+                epoch = _Epoch(pa.concat_tables(parts), ends)
+                parts, ends, records, size = [], {}, 0, 0
+                self._put(self._read, epoch)
 
         while not (self._stop.is_set() or self._over.is_set() or self._source.finished):
             chunk = self._source.read(min(CHUNK, limits.records - records))
@@ -218,8 +219,10 @@ class _Run:
             clock = dt.datetime.now(dt.UTC)
             judged = self._kernel.judge(epoch.table, clock)
             self._put(self._judged, (epoch, judged, clock))
-            if judged.stop is not None:
-                self._count.stopped = judged.stop
+            self._count.stopped = judged.stop
+            # Memory is bounded by the epochs under way: none may live on while the next is waited for.
+            del epoch, judged
+            if self._count.stopped is not None:
                 break
         self._put(self._judged, None)
 
@@ -231,6 +234,8 @@ class _Run:
             if isinstance(self._source, Spool):
                 self._source.committed(epoch.ends)
             self._written(epoch.table, judged, recovered=False)
+            del item, epoch, judged
+            pa.default_memory_pool().release_unused()
 
     def _written(self, batch: pa.Table, judged: Judged, *, recovered: bool) -> None:
         self._count.add(judged, recovered=recovered)

@@ -115,14 +115,22 @@ def _number(field: Field, value: str) -> str:
         return f"CASE WHEN isfinite({as_double}) THEN {as_double} END"
     scale = 0 if field.type == "integer" else field.scale or 0
     kind = "DECIMAL(38, 0)" if field.type == "integer" else duckdb_type(field)
-    # A cast rounds: digits beyond the scale must be zeros. With an exponent that shows in a wider decimal and a double.
-    exact, wide = f"TRY_CAST({value} AS {kind})", f"DECIMAL(38, {min(38, scale + 18)})"
+    # A cast rounds: digits beyond the scale must be zeros.
+    exact = f"TRY_CAST({value} AS {kind})"
     number = (
         f"CASE WHEN regexp_full_match({value}, '[+-]?[0-9]*([.][0-9]{{0,{scale}}}0*)?') THEN {exact} "
-        f"WHEN contains(lower({value}), 'e') AND CAST({exact} AS DOUBLE) = {as_double} "
-        f"AND coalesce(TRY_CAST({value} AS {wide}) = TRY_CAST({exact} AS {wide}), true) THEN {exact} END"
+        f"WHEN contains(lower({value}), 'e') AND {_places(value)} <= {scale} THEN {exact} END"
     )
     return f"TRY_CAST({number} AS BIGINT)" if field.type == "integer" else number
+
+
+def _places(value: str) -> str:
+    """SQL of how many places after the point a number with an exponent has; at most 0 for zero."""
+    mantissa, exponent = (f"split_part(lower({value}), 'e', {part})" for part in (1, 2))
+    digits = f"replace(ltrim({mantissa}, '+-'), '.', '')"
+    zeros = f"(length({digits}) - length(rtrim({digits}, '0')))"
+    places = f"length(split_part({mantissa}, '.', 2)) - TRY_CAST({exponent} AS INTEGER) - {zeros}"
+    return f"(CASE WHEN {zeros} = length({digits}) THEN 0 ELSE {places} END)"
 
 
 def _parse_time(field: Field, form: str, value: str) -> str:

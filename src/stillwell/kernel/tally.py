@@ -13,6 +13,8 @@ from stillwell.kernel.sketch import Ints, Moments, Sparse, distinct, quantile
 COUNTS = ("read", "accepted", "quarantined", "warned", "repaired", "by_ingest")
 """What is counted of records; `by_ingest` are those placed by ingest time, because their event time is no good."""
 
+_NOTHING = np.zeros(0, np.int64)
+
 Cell = tuple[int, tuple[str | None, ...]]
 """A window's start (microseconds since 1970, UTC) and the values of the group fields."""
 
@@ -30,7 +32,8 @@ class RuleTally:
 class FieldTally:
     """Per cell: nulls and invalid values among all records read; the rest describes values of accepted records.
 
-    Times count as microseconds since 1970, dates as days, booleans as 0 and 1; texts have no moments and no histogram.
+    Times count as microseconds since 1970, dates as days, booleans as 0 and 1; texts have no moments, texts and times no
+    histogram.
     `hashed_by` names the hash family of the registers: those of two families cannot be merged.
     """
 
@@ -84,10 +87,10 @@ class Tally:
             least, greatest = float(moments.min[cell]), float(moments.max[cell])
             plain |= {"count": int(moments.count[cell]), "min": least, "max": greatest}
             plain |= {"mean": float(moments.mean[cell]), "std": float(moments.std[cell])}
-            for percent in (1, 50, 90, 95, 99) if tally.histogram else ():
-                middle = quantile(*tally.histogram.of(cell), percent / 100)  # type: ignore[union-attr]
+            keys, counts = tally.histogram.of(cell) if tally.histogram else (_NOTHING, _NOTHING)
+            for percent in (1, 50, 90, 95, 99) if len(keys) else ():
                 # A bucket is wider than the data can be: the extremes are known exactly.
-                plain[f"p{percent:02}"] = min(max(middle, least), greatest)
+                plain[f"p{percent:02}"] = min(max(quantile(keys, counts, percent / 100), least), greatest)
         return plain
 
 
