@@ -20,7 +20,7 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --upg
 MAIN := .venv/.ready
 ENGINES := .environments/spark/.ready .environments/flink/.ready
 
-.PHONY: help setup environments demo test check format lock bench clean
+.PHONY: help setup environments demo test torture check format lock bench clean
 
 help:  ## list what can be done
 	sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand --tabs=22
@@ -32,6 +32,10 @@ demo: $(MAIN)  ## watch a faulty sensor stream being judged (DEMO='--rows 200000
 
 test: environments  ## run all tests, those inside Spark and Flink too (TEST='tests/kernel -k range')
 	$(BIN)/pytest --numprocesses 2 --durations 15 $(TEST)
+
+torture: $(MAIN)  ## kill pipelines at random for a long while (KILLS=100 SEED=11)
+	STILLWELL_KILLS=$(or $(KILLS),100) STILLWELL_SEED=$(or $(SEED),11) $(BIN)/pytest -rP --numprocesses 2 \
+		tests/delivery/test_kill.py tests/delivery/test_schedule.py
 
 check: $(MAIN)  ## look for faults of format, style and types
 	$(BIN)/ruff format --check

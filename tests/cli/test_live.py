@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import time
@@ -12,13 +13,27 @@ import pytest
 from stillwell.cli import _live
 from stillwell.cli._live import Picture, drawn
 from stillwell.cli.base import Output
+from stillwell.pipeline.load import load
+from stillwell.pipeline.plan import plan
+from stillwell.pipeline.run import run
+from tests.cli.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """Three epochs of a thousand records of the example, the tally by sensor."""
+    example = load(ROOT / "examples" / "sensors" / "pipeline.yml", ["source.generator.rows=3000", "epoch.records=1000"])
+    made = plan(example, folder=tmp_path_factory.mktemp("live"))
+    epochs = []
+    run(dataclasses.replace(made, job=dataclasses.replace(made.job, group=("sensor_id",))), epochs.append)
+    return epochs
 
 
 @pytest.fixture
-def picture(epochs):
-    """Of three epochs of a thousand records."""
+def picture(seen):
+    """Of all three epochs."""
     made = Picture()
-    for one in epochs():
+    for one in seen:
         made.see(one)
     return made
 
@@ -29,10 +44,7 @@ def test_counts_add_up_over_epochs(picture):
     assert picture.lag == 0
 
 
-def test_the_worst_rules_and_groups_are_those_of_all_epochs(epochs):
-    seen, picture = epochs(), Picture()
-    for one in seen:
-        picture.see(one)
+def test_the_worst_rules_and_groups_are_those_of_all_epochs(seen, picture):
     failed = [one.judged.tally.failures() for one in seen]
     assert dict(picture.rules) == {rule: sum(one.get(rule, 0) for one in failed) for one in failed for rule in one}
     rejected = [payload for one in seen for payload in one.judged.quarantined["payload"].to_pylist()]

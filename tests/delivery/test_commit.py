@@ -113,11 +113,12 @@ def test_a_writer_that_slept_between_intent_and_sink_is_fenced_by_the_sinks(stag
     assert stage.held("copy").equals(stage.held("accepted"))
 
 
-def test_what_other_pipelines_and_sources_declared_is_not_ours(stage, kernel):
+def test_tables_of_another_pipeline_or_source_are_refused(stage, kernel):
     commit(delivery(stage), stage, kernel, 0, 30)
     for other in ({"pipeline": "another"}, {"source": "another"}):
-        fresh = delivery(stage, identity=dataclasses.replace(IDENTITY, **other))
-        assert (fresh.positions(), fresh.unfinished()) == ({}, [])
+        with pytest.raises(StillwellError) as caught:
+            delivery(stage, identity=dataclasses.replace(IDENTITY, **other))
+        assert [problem.code for problem in caught.value.problems] == ["other-source"]
 
 
 def test_an_epoch_that_lost_a_record_is_refused_before_anything_is_written(stage, kernel):

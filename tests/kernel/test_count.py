@@ -148,8 +148,13 @@ def test_the_tally_of_a_large_batch_agrees_with_numpy():
     draw = np.random.default_rng(3)
     numbers = draw.normal(50, 10, 30_000)
     minutes = draw.integers(0, 5, 30_000)
-    records = [b'{"d": %r, "t": "2024-06-01T11:0%d:00Z"}' % pair for pair in zip(numbers.tolist(), minutes.tolist(), strict=True)]
-    found = judge("time: t\nfields: {d: {type: double, required: true}, t: {type: timestamp, required: true}}", records, threads=2).tally
+    records = [
+        b'{"d": %r, "t": "2024-06-01T11:0%d:00Z"}' % pair
+        for pair in zip(numbers.tolist(), minutes.tolist(), strict=True)
+    ]
+    found = judge(
+        "time: t\nfields: {d: {type: double, required: true}, t: {type: timestamp, required: true}}", records, threads=2
+    ).tally
     for cell in range(5):
         here = numbers[minutes == cell]
         summary = found.summary("d", cell)
@@ -161,7 +166,13 @@ def test_the_tally_of_a_large_batch_agrees_with_numpy():
 
 
 def test_delimited_and_typed_records_are_counted_the_same_way():
-    lines = judge("fields: {a: {type: integer}}", [b"1,x", b"1", b",x"], format=Format("csv", {"header": ["a", "b"]})).tally
+    lines = judge(
+        "fields: {a: {type: integer}}", [b"1,x", b"1", b",x"], format=Format("csv", {"header": ["a", "b"]})
+    ).tally
     assert (lines.count("read"), lines.failures(), int(lines.fields["a"].null.sum())) == (3, {"payload.format": 1}, 1)
     records = judge("fields: {a: {type: integer}}", typed(pa.array([{"a": 1}, None, {"a": None}]))).tally
-    assert (records.count("read"), records.failures(), int(records.fields["a"].null.sum())) == (3, {"payload.empty": 1}, 1)
+    assert (records.count("read"), records.failures(), int(records.fields["a"].null.sum())) == (
+        3,
+        {"payload.empty": 1},
+        1,
+    )

@@ -201,7 +201,9 @@ def test_the_cut_of_batches_changes_nothing(whole, size):
     table = stream()
     if size < 100:
         # Some of each field, so that this stays quick.
-        table = table.filter(pc.less(pc.subtract(table["offset"], pc.multiply(pc.divide(table["offset"], 50), 50)), size))
+        table = table.filter(
+            pc.less(pc.subtract(table["offset"], pc.multiply(pc.divide(table["offset"], 50), 50)), size)
+        )
         whole = judge(STREAM, table)
     kernel = Kernel(contract(STREAM), threads=1)
     parts = [kernel.judge(table.slice(at, size), CLOCK) for at in range(0, len(table), size)]
@@ -254,7 +256,9 @@ def test_the_time_zone_and_locale_of_the_process_change_nothing(whole):
         {"TZ": "Asia/Kolkata", "LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"},
     ]
     runs = [
-        subprocess.Popen([sys.executable, "-c", ALONE], env={**base, **world}, stdout=subprocess.PIPE, cwd=root, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", ALONE], env={**base, **world}, stdout=subprocess.PIPE, cwd=root, text=True
+        )
         for world in worlds
     ]
     assert [run.communicate()[0].strip() for run in runs] == [digest(whole)] * 2
@@ -262,7 +266,11 @@ def test_the_time_zone_and_locale_of_the_process_change_nothing(whole):
 
 def test_now_is_when_the_record_was_taken_in_and_else_the_clock():
     rest = "fields: {t: {type: timestamp, max: now + 1m}}"
-    records = [b'{"t": "2024-06-01T12:01:00Z"}', b'{"t": "2024-06-01T12:01:00.000001Z"}', b'{"t": "2024-06-01T13:00:00Z"}'] * 2
+    records = [
+        b'{"t": "2024-06-01T12:01:00Z"}',
+        b'{"t": "2024-06-01T12:01:00.000001Z"}',
+        b'{"t": "2024-06-01T13:00:00Z"}',
+    ] * 2
     later = CLOCK + dt.timedelta(hours=1)
     times = pa.array([None] * 3 + [later] * 3, pa.timestamp("us", tz="UTC"))
     judged = judge(rest, batch(records, ingest_time=times))
@@ -281,7 +289,11 @@ def test_without_any_clock_it_is_the_time_of_judging():
 @fixed
 @given(
     st.lists(
-        st.tuples(st.none() | st.binary(max_size=30) | payloads(STREAM_GOOD), st.integers(0, 3), st.none() | st.binary(max_size=4)),
+        st.tuples(
+            st.none() | st.binary(max_size=30) | payloads(STREAM_GOOD),
+            st.integers(0, 3),
+            st.none() | st.binary(max_size=4),
+        ),
         max_size=40,
     )
 )
@@ -290,7 +302,11 @@ def test_nothing_is_lost_and_payloads_and_keys_stay_as_they_came(records):
     table = batch(payloads_, partition=pa.array(partitions, pa.int32()), key=pa.array(keys, pa.binary()))
     judged = STREAM_KERNEL.judge(table, CLOCK)
     assert judged.read == len(records) == len(judged.accepted) + len(judged.quarantined)
-    where = [(row["partition"], row["offset"]) for one in (judged.accepted, judged.quarantined) for row in one["_stillwell"].to_pylist()]
+    where = [
+        (row["partition"], row["offset"])
+        for one in (judged.accepted, judged.quarantined)
+        for row in one["_stillwell"].to_pylist()
+    ]
     assert sorted(where) == sorted(zip(partitions, range(len(records)), strict=True))
     came = dict(zip(zip(partitions, range(len(records)), strict=True), zip(payloads_, keys, strict=True), strict=True))
     for row in judged.quarantined.to_pylist():
@@ -300,7 +316,9 @@ def test_nothing_is_lost_and_payloads_and_keys_stay_as_they_came(records):
     assert sum(fact.read for fact in judged.facts.values()) == len(records)
     assert all(fact.conserved for fact in judged.facts.values())
     assert set(judged.facts) == set(partitions)
-    assert judged.tally.count("read") == judged.tally.count("accepted") + judged.tally.count("quarantined") == len(records)
+    assert (
+        judged.tally.count("read") == judged.tally.count("accepted") + judged.tally.count("quarantined") == len(records)
+    )
 
 
 STREAM_KERNEL = Kernel(contract(STREAM), threads=1)
@@ -316,7 +334,9 @@ def test_facts_are_of_each_partition_and_can_be_computed_from_the_rows(whole):
         assert fact.payload_read == payload_digest(here["payload"])
         identities = identity_hashes(here["partition"].to_numpy(), here["offset"].to_numpy())
         assert fact.identity_read == total(identities)
-        rejects = [row["payload"] for row in whole.quarantined.to_pylist() if row["_stillwell"]["partition"] == partition]
+        rejects = [
+            row["payload"] for row in whole.quarantined.to_pylist() if row["_stillwell"]["partition"] == partition
+        ]
         assert fact.quarantined == len(rejects)
         assert fact.payload_quarantined == sum(map(payload_hash, rejects)) % 2**64
 
@@ -359,8 +379,13 @@ def test_all_accepted_and_all_quarantined_give_the_schemas_as_well(whole):
 
 
 def test_a_fail_rule_quarantines_and_names_the_first_record_that_broke_it():
-    rest = "fields: {d: {type: double, fail: {max: 100}, max: 1000}}\nrules: {even: {expect: 'd % 2 = 0', severity: fail}}"
-    judged = judge(rest, batch([b'{"d": 2}', b'{"d": 2000}', b'{"d": 101}', b'{"d": 3}'], offset=pa.array([5, 6, 8, 9], pa.int64())))
+    rest = (
+        "fields: {d: {type: double, fail: {max: 100}, max: 1000}}\nrules: {even: {expect: 'd % 2 = 0', severity: fail}}"
+    )
+    judged = judge(
+        rest,
+        batch([b'{"d": 2}', b'{"d": 2000}', b'{"d": 101}', b'{"d": 3}'], offset=pa.array([5, 6, 8, 9], pa.int64())),
+    )
     assert judged.verdicts.to_pylist() == [0, 2, 2, 2]
     assert judged.stop == Stop("d.fail.range", 0, 6)
     severities = [[(one["rule"], one["severity"]) for one in row] for row in judged.quarantined["reasons"].to_pylist()]
@@ -374,5 +399,7 @@ def test_a_fail_rule_quarantines_and_names_the_first_record_that_broke_it():
 
 def test_what_a_contract_asks_and_the_kernel_cannot_do_is_refused_before_any_record():
     with pytest.raises(ContractError) as caught:
-        Kernel(contract("key: s\nfields: {s: {type: string}}\nsequence: {once: {kind: unique, fields: [s], within: 1h}}"))
+        Kernel(
+            contract("key: s\nfields: {s: {type: string}}\nsequence: {once: {kind: unique, fields: [s], within: 1h}}")
+        )
     assert [(one.code, one.path) for one in caught.value.problems] == [("not-supported", "sequence.once")]

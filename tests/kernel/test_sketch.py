@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 
 import numpy as np
 import pytest
@@ -62,8 +63,7 @@ def test_moments_merge_to_those_of_the_whole(pairs, cuts):
     values, cells = arrays(pairs)
     edges = sorted({0, len(pairs), *(min(cut, len(pairs)) for cut in cuts)})
     parts = [
-        (Moments.of(values[low:high], cells[low:high], 4), np.arange(4))
-        for low, high in zip(edges, edges[1:], strict=False)
+        (Moments.of(values[low:high], cells[low:high], 4), np.arange(4)) for low, high in itertools.pairwise(edges)
     ]
     if parts:
         assert_moments(Moments.merge(parts, 4), values, cells)
@@ -154,7 +154,7 @@ def estimate(values):
 @pytest.mark.parametrize(
     "values",
     [
-        lambda size: np.arange(size),
+        np.arange,
         lambda size: np.arange(size) * 1024 + 7,
         lambda size: np.arange(size) / 100 - 40,
         lambda size: 1_717_243_200_000_000 + np.arange(size) * 1_000_000,

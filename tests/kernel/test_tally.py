@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 
 import pytest
 from hypothesis import given
@@ -32,10 +33,15 @@ def tally(records, group=("id",)):
 
 
 @fixed
-@given(st.lists(payloads(GOOD), max_size=30), st.lists(st.integers(0, 30), max_size=3), st.sampled_from(sorted(KERNELS)), st.randoms())
+@given(
+    st.lists(payloads(GOOD), max_size=30),
+    st.lists(st.integers(0, 30), max_size=3),
+    st.sampled_from(sorted(KERNELS)),
+    st.randoms(),
+)
 def test_the_tallies_of_parts_merge_to_that_of_the_whole_in_any_order(records, cuts, group, random):
     edges = sorted({0, len(records), *(min(cut, len(records)) for cut in cuts)})
-    parts = [tally(records[low:high], group) for low, high in zip(edges, edges[1:], strict=False)]
+    parts = [tally(records[low:high], group) for low, high in itertools.pairwise(edges)]
     parts.append(tally([], group))
     random.shuffle(parts)
     whole = tally(records, group)
@@ -72,7 +78,12 @@ def test_cells_are_windows_in_order_and_groups_in_order_with_null_last():
     ]
     start = int(dt.datetime(2024, 6, 1, 11, tzinfo=dt.UTC).timestamp()) * 1_000_000
     merged = merge([tally(records)])
-    assert merged.cells == ((start, ("a",)), (start + 60_000_000, ("a",)), (start + 60_000_000, ("b",)), (start + 60_000_000, (None,)))
+    assert merged.cells == (
+        (start, ("a",)),
+        (start + 60_000_000, ("a",)),
+        (start + 60_000_000, ("b",)),
+        (start + 60_000_000, (None,)),
+    )
     assert merged.counts["read"].tolist() == [1, 1, 1, 1]
 
 

@@ -41,7 +41,11 @@ class Identity:
 
 
 class Delivery:
-    """Writes the epochs of one run, each once. One thread calls it."""
+    """Writes the epochs of one run, each once. One thread calls it.
+
+    Raises:
+        StillwellError: code `other-source`, when the ledger is that of another pipeline or source.
+    """
 
     def __init__(
         self, identity: Identity, ledger: Ledger, quarantine: Sequence[Holder], accepted: Sequence[Holder]
@@ -53,11 +57,8 @@ class Delivery:
         self._marks: dict[Holder, dict[str, int]] = {
             holder: dict(holder.marks()) for holder in (*self._quarantine, *self._accepted)
         }
-        self._intents = [
-            intent
-            for intent in ledger.intents()
-            if (intent.pipeline, intent.source) == (identity.pipeline, identity.source)
-        ]
+        self._intents = ledger.intents()
+        _refuse_others(identity, self._intents)
         self._positions = {part.partition: part.end for intent in self._intents for part in intent.slices}
 
     def positions(self) -> dict[int, Position]:
@@ -125,6 +126,19 @@ def _from(rows: pa.Table, marks: Mapping[int, int]) -> pa.Table:
         )
         rows, trace = rows.filter(pc.invert(below)), trace.filter(pc.invert(below))
     return rows
+
+
+def _refuse_others(identity: Identity, intents: Sequence[Intent]) -> None:
+    """Offsets of two sources in one table could not be told apart: nothing could be proved of either."""
+    for intent in intents:
+        if (intent.pipeline, intent.source) != (identity.pipeline, identity.source):
+            raise fail(
+                StillwellError,
+                "other-source",
+                f"These tables hold what the pipeline {intent.pipeline} read from {intent.source}; "
+                f"now {identity.pipeline} reads from {identity.source}.",
+                "Write to other tables, or bring the source back as it was.",
+            )
 
 
 def _refuse_unconserved(intent: Intent) -> None:

@@ -12,6 +12,7 @@ from stillwell.delivery.again import Readable, Rejudge
 from stillwell.delivery.audit import Audit, Audited
 from stillwell.errors import PipelineError, StillwellError, fail
 from stillwell.kernel import Kernel
+from stillwell.pipeline.lock import still
 from stillwell.pipeline.model import Part
 from stillwell.pipeline.plan import Plan
 
@@ -43,6 +44,8 @@ def _audit(plan: Plan, closing: ExitStack) -> Audited:
         closing.callback(kernel.close)
         return kernel
 
+    # What a run writes meanwhile would look as if nobody had declared it.
+    closing.enter_context(still(job.pipeline, job.state))
     source = _readable(plan)
     own = [one for one in intents if source is not None and one.source == job.source.identity]
     accepted, quarantine = _named(pipeline.accepted, job.accepted), _named(pipeline.quarantine, job.quarantine)

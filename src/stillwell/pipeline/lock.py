@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 
 from stillwell.delivery.durable import writing
@@ -25,16 +26,7 @@ def run_lock(pipeline: str, state: Path) -> Iterator[None]:
         state.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     with os.fdopen(handle, "r+b", buffering=0) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = file.read(20).decode().strip()
-            raise fail(
-                PipelineError,
-                "already-running",
-                f"Pipeline `{pipeline}` runs already{f', as process {holder}' if holder else ''}.",
-                "Stop that run first, or give this pipeline a name and places of its own.",
-            ) from None
+        _take(file, pipeline)
         with writing(path):
             file.truncate(0)
             file.write(f"{os.getpid()}\n".encode())
@@ -43,3 +35,29 @@ def run_lock(pipeline: str, state: Path) -> Iterator[None]:
         finally:
             # Truncated, not removed: whoever waits at the old file would then hold a lock that nobody else sees.
             file.truncate(0)
+
+
+@contextlib.contextmanager
+def still(pipeline: str, state: Path) -> Iterator[None]:
+    """Let no run begin while this lasts, and write nothing.
+
+    Raises:
+        PipelineError: code `already-running`, when one is under way.
+    """
+    with contextlib.ExitStack() as open_files:
+        with contextlib.suppress(FileNotFoundError):
+            _take(open_files.enter_context((state / "run.lock").open("rb", buffering=0)), pipeline)
+        yield
+
+
+def _take(file: FileIO, pipeline: str) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = file.read(20).decode().strip()
+        raise fail(
+            PipelineError,
+            "already-running",
+            f"Pipeline `{pipeline}` runs already{f', as process {holder}' if holder else ''}.",
+            "Stop that run first, or give this pipeline a name and places of its own.",
+        ) from None
