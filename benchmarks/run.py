@@ -1,8 +1,8 @@
 """How fast `run` moves records from JSON lines into Delta, against the kernel alone; and that memory stays flat.
 
-`ratio_run_to_kernel` is the speed of a whole run (read, judge, two Delta tables, ledger) as a share of the kernel's speed
-on the same records from memory. `resident_mib` is the peak of a run of ten times as many records in a process of its own;
-`memory_growth` the peak of that run over the peak of a run of a fifth of it.
+`ratio_run_to_kernel` is the speed of a whole run (read, judge, two Delta tables, ledger) as a share of the speed of the
+kernel on the same records from memory. `resident_mib` is the peak of a run of ten times as many records in a process of
+its own; `memory_growth` the peak of that run over the peak of a run of a fifth of it.
 """
 
 from __future__ import annotations

@@ -82,9 +82,7 @@ def test_the_first_interruption_only_asks(sent, capsys):
     assert "finishing the open epoch; once more to end at once" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "code"), [("SIGINT", "SIGINT", 130), ("SIGINT", "SIGTERM", 143), ("SIGTERM", "SIGINT", 130)]
-)
+@pytest.mark.parametrize(("first", "second", "code"), [("SIGINT", "SIGTERM", 143), ("SIGTERM", "SIGINT", 130)])
 def test_the_second_one_ends_it_at_once_whatever_still_goes_on(first, second, code):
     command = [sys.executable, "-c", TWICE.format(first=first, second=second)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=20)

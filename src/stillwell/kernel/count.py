@@ -17,7 +17,7 @@ from stillwell.contract.model import Contract, Field
 from stillwell.contract.rules import PAYLOAD, Rule
 from stillwell.kernel.flags import Flags, Mask
 from stillwell.kernel.prepare import one_array
-from stillwell.kernel.sketch import Ints, Moments, Sparse, histogram, number_hashes, registers
+from stillwell.kernel.sketch import Ints, Moments, compact, histogram, number_hashes, registers
 from stillwell.kernel.sql import OWN
 from stillwell.kernel.tally import Cell, FieldTally, RuleTally, Tally
 
@@ -111,7 +111,7 @@ class Counter:
 
     def _cells(self, batch: Counted, window: Ints) -> tuple[tuple[Cell, ...], Ints]:
         """The cells that occur, in order, and the number of the cell of each row (plain ones first)."""
-        starts, at = _compact(window)
+        starts, at = compact(window)
         columns: list[list[str | None]] = []
         for field in self._group:
             both = pa.chunked_array(
@@ -123,7 +123,7 @@ class Counter:
             at = at * max(len(columns[-1]), 1) + codes.indices.to_numpy()
         if not columns:
             return tuple((int(start) * self._micros, ()) for start in starts), at
-        distinct, at = _compact(at)
+        distinct, at = compact(at)
         return tuple(self._cell(int(code), starts, columns) for code in distinct), at
 
     def _cell(self, code: int, starts: Ints, columns: list[list[str | None]]) -> Cell:
@@ -165,29 +165,27 @@ class Counter:
 
 def _summarise(field: Field, parts: tuple[_Part, ...], size: int, hashed_by: str) -> FieldTally:
     """What the accepted values of a field are like; nulls and invalid ones are counted elsewhere."""
-    moments: list[tuple[Moments, Ints]] = []
-    histograms: list[Sparse] = []
-    counted: list[Sparse] = []
-    everywhere = np.arange(size)
-    for part in parts:
-        if field.type == "string":
-            hashes, cell = _values(part, field.name, f"{OWN}hash_{field.name}", pa.uint64())
-            counted.append(registers(hashes.view(np.uint64), cell, size))
-        elif field.type in _NUMBERS | _TIMES:
-            values, cell = _values(part, field.name, field.name, pa.float64())
-            moments.append((Moments.of(values, cell, size), everywhere))
-            counted.append(registers(number_hashes(values), cell, size))
-            if field.type in _NUMBERS:
-                histograms.append(histogram(values, cell, size))
     none = np.zeros(size, np.int64)
-    return FieldTally(
-        null=none,
-        invalid=none,
-        moments=Moments.merge(moments, size) if moments else None,
-        histogram=Sparse.merge(histograms, np.add) if histograms else None,
-        registers=Sparse.merge(counted, np.maximum) if counted else None,
-        hashed_by=hashed_by,
+    tally = FieldTally(none, none, None, None, None, hashed_by)
+    if field.type == "string":
+        hashes, cell = _together([_values(part, field.name, f"{OWN}hash_{field.name}", pa.uint64()) for part in parts])
+        return replace(tally, registers=registers(hashes.view(np.uint64), cell, size))
+    if field.type not in _NUMBERS | _TIMES:
+        return tally
+    found = [_values(part, field.name, field.name, pa.float64()) for part in parts]
+    values, cell = _together(found)
+    return replace(
+        tally,
+        # Each part is in the order of its windows, nearly, which is worth more to moments than one pass.
+        moments=Moments.merge([(Moments.of(*one, size), np.arange(size)) for one in found], size),
+        histogram=histogram(values, cell, size) if field.type in _NUMBERS else None,
+        registers=registers(number_hashes(values), cell, size),
     )
+
+
+def _together(parts: list[tuple[npt.NDArray[Any], Ints]]) -> tuple[npt.NDArray[Any], Ints]:
+    values, cells = zip(*parts, strict=True)
+    return np.concatenate(values), np.concatenate(cells)
 
 
 def _values(part: _Part, field: str, column: str, kind: pa.DataType) -> tuple[npt.NDArray[Any], Ints]:
@@ -212,16 +210,3 @@ def _by_cell(cells: Ints, size: int) -> Ints:
 
 def _is_null(column: pa.ChunkedArray) -> Mask:
     return column.is_null().to_numpy() if column.null_count else np.zeros(len(column), bool)
-
-
-def _compact(codes: Ints) -> tuple[Ints, Ints]:
-    """The distinct codes in order, and for each entry the place of its code among them."""
-    if not len(codes):
-        return codes, codes
-    low, high = int(codes.min()), int(codes.max())
-    if high - low > 4 * len(codes) + 65_536:
-        distinct, at = np.unique(codes, return_inverse=True)
-        return distinct, at
-    present = np.zeros(high - low + 1, bool)
-    present[codes - low] = True
-    return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[codes - low]

@@ -43,7 +43,7 @@ class Located:
         return self.json or self.text or "NULL"
 
     def is_number(self, raw: str) -> str:
-        """SQL that is true where the value (in the column `raw`) is a number already, and not a text that may be one."""
+        """SQL that is true where the value (in the column `raw`) is a number already, no text that may be one."""
         return f"NOT starts_with({raw}, '\"')" if self.json else str(self.number).lower()
 
 

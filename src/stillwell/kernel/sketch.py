@@ -33,14 +33,22 @@ class Sparse:
 
     @staticmethod
     def merge(parts: list[Sparse], how: np.ufunc) -> Sparse:
-        """Entries of the same cell and key combined by `how` (np.add or np.maximum)."""
+        """Entries of the same cell and key combined by `how` (np.add or np.maximum); values are positive."""
         cell, key, value = (
             np.concatenate([getattr(part, name) for part in parts]) for name in ("cell", "key", "value")
         )
-        order = np.lexsort((key, cell))
-        cell, key, value = cell[order], key[order], value[order]
-        starts = _starts(cell, key)
-        return Sparse(cell[starts], key[starts], how.reduceat(value, starts) if len(starts) else value)
+        if not len(key):
+            return Sparse(cell, key, value)
+        codes = _Codes.of(cell, key, int(cell.max()) + 1)
+        if codes.dense:
+            whole = np.zeros(codes.size, np.int64)
+            how.at(whole, codes.code, value)
+            at = np.flatnonzero(whole)
+            return codes.sparse(at, whole[at])
+        order = np.argsort(codes.code, kind="stable")
+        code = codes.code[order]
+        starts = _starts(code)
+        return codes.sparse(code[starts], how.reduceat(value[order], starts))
 
     def renumbered(self, cells: Ints) -> Sparse:
         """The same entries with cell i named `cells[i]`."""
@@ -52,14 +60,47 @@ class Sparse:
         return self.key[low:high], self.value[low:high]
 
 
-def _starts(*sorted_keys: Ints) -> Ints:
-    if not len(sorted_keys[0]):
-        return np.zeros(0, np.int64)
-    changed = np.zeros(len(sorted_keys[0]), bool)
-    changed[0] = True
-    for keys in sorted_keys:
-        changed[1:] |= keys[1:] != keys[:-1]
+def _starts(ordered: Ints) -> Ints:
+    """Where each run of equal entries begins."""
+    changed = np.ones(len(ordered), bool)
+    changed[1:] = ordered[1:] != ordered[:-1]
     return np.flatnonzero(changed)
+
+
+def compact(codes: Ints) -> tuple[Ints, Ints]:
+    """The distinct codes in order, and for each entry the place of its code among them."""
+    if not len(codes):
+        return codes, codes
+    low, high = int(codes.min()), int(codes.max())
+    if high - low > 4 * len(codes) + 65_536:
+        distinct, at = np.unique(codes, return_inverse=True)
+        return distinct, at
+    present = np.zeros(high - low + 1, bool)
+    present[codes - low] = True
+    return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[codes - low]
+
+
+@dataclass(frozen=True)
+class _Codes:
+    """Each (cell, key) as one integer that sorts as the pair does: the cell, then the place of the key among `keys`."""
+
+    code: Ints
+    keys: Ints
+    size: int
+
+    @staticmethod
+    def of(cell: Ints, key: Ints, cells: int) -> _Codes:
+        keys, code = compact(key)
+        return _Codes(code + cell * len(keys), keys, len(keys) * cells)
+
+    @property
+    def dense(self) -> bool:
+        """Whether an array with a place for every possible pair is no larger than the entries are."""
+        return self.size <= 4 * len(self.code) + 65_536
+
+    def sparse(self, code: Ints, value: Ints) -> Sparse:
+        cell, key = np.divmod(code, len(self.keys))
+        return Sparse(cell, self.keys[key], value)
 
 
 @dataclass(frozen=True)
@@ -167,18 +208,14 @@ def count_pairs(cell: Ints, key: Ints, cells: int) -> Sparse:
     if not len(key):
         empty = np.zeros(0, np.int64)
         return Sparse(empty, empty, empty)
-    low = int(key.min())
-    span = int(key.max()) - low + 1
-    if span * cells <= 4 * len(key) + 65_536:
-        code = key - low
-        code += cell * span
-        counts = np.bincount(code, minlength=span * cells)
+    codes = _Codes.of(cell, key, cells)
+    if codes.dense:
+        counts = np.bincount(codes.code, minlength=codes.size)
         at = np.flatnonzero(counts)
-        return Sparse(at // span, at % span + low, counts[at].astype(np.int64))
-    order = np.lexsort((key, cell))
-    cell, key = cell[order], key[order]
-    starts = _starts(cell, key)
-    return Sparse(cell[starts], key[starts], np.diff(np.append(starts, len(key))))
+        return codes.sparse(at, counts[at].astype(np.int64))
+    ordered = np.sort(codes.code)
+    starts = _starts(ordered)
+    return codes.sparse(ordered[starts], np.diff(np.append(starts, len(ordered))))
 
 
 def number_hashes(values: Floats) -> Hashes:
@@ -199,14 +236,11 @@ def registers(hashes: Hashes, cell: Ints, cells: int) -> Sparse:
     # The exponent of the rest as a double is its bit length: 53 bits are exact.
     length = np.where(rest > 0, (rest.astype(np.float64).view(np.int64) >> 52) - 1022, 0)
     seen = count_pairs(cell, register * 64 + (54 - length), cells)
-    last = _lasts(seen.cell, seen.key // 64)
-    return Sparse(seen.cell[last], seen.key[last] // 64, seen.key[last] % 64)
-
-
-def _lasts(cell: Ints, key: Ints) -> Ints:
-    if not len(cell):
-        return np.zeros(0, np.int64)
-    return np.append(_starts(cell, key)[1:] - 1, len(cell) - 1)
+    # Sorted by register and then run: the last of each register is its longest.
+    register, run = np.divmod(seen.key, 64)
+    last = np.ones(len(run), bool)
+    last[:-1] = (register[1:] != register[:-1]) | (seen.cell[1:] != seen.cell[:-1])
+    return Sparse(seen.cell[last], register[last], run[last])
 
 
 def distinct(runs: Ints) -> float:

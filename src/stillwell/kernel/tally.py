@@ -32,9 +32,8 @@ class RuleTally:
 class FieldTally:
     """Per cell: nulls and invalid values among all records read; the rest describes values of accepted records.
 
-    Times count as microseconds since 1970, dates as days, booleans as 0 and 1; texts have no moments, texts and times no
-    histogram.
-    `hashed_by` names the hash family of the registers: those of two families cannot be merged.
+    Times count as microseconds since 1970, dates as days, booleans as 0 and 1; texts have no moments, texts
+    and times no histogram. `hashed_by` names the hash family of the registers: those of two families cannot be merged.
     """
 
     null: Ints

@@ -1,0 +1,101 @@
+"""How a batch is made ready: ingest times, text, cells."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stillwell.kernel.base import Format
+from stillwell.kernel.prepare import ingest_times, one_array, relation, utf8, with_cells, with_text
+from tests.kernel.odd import fixed
+from tests.kernel.records import CLOCK, batch
+
+
+def cells(line, **options):
+    rows = with_text(relation(batch([line]), pa.array([CLOCK], pa.timestamp("us", tz="UTC"))))
+    return with_cells(rows, Format("csv", options))["_stillwell_cells"].to_pylist()[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"a,b", ["a", "b"]),
+        (b"", [""]),
+        (b",", ["", ""]),
+        (b'"a,b",c', ["a,b", "c"]),
+        (b'"a""b"', ['a"b']),
+        (b'""', [""]),
+        (b'"a\nb",c', ["a\nb", "c"]),
+        (b'a"b,c', ['a"b', "c"]),
+        (b'"a,b', ['"a', "b"]),
+        (b'"a"b,c', ['"a"b', "c"]),
+        (b' "a",b', [' "a"', "b"]),
+        (b'"' + b"x" * 200_000 + b'"', ["x" * 200_000]),
+        (b"\xff", None),
+        (None, None),
+    ],
+)
+def test_a_line_is_cut_into_its_cells(line, expected):
+    assert cells(line) == expected
+
+
+def test_delimiter_and_quote_may_be_others():
+    assert cells(b"a|'b|c'", delimiter="|", quote="'") == ["a", "b|c"]
+    assert cells(b'"a" "b c"', delimiter=" ") == ["a", "b c"]
+    assert cells(b'"a;b"', delimiter=";", quote="") == ['"a', 'b"']
+    assert cells(b"a||b", delimiter="||") == ["a", "b"]
+    assert cells(b"a.b*c", delimiter=".") == ["a", "b*c"]
+
+
+@fixed
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=6), min_size=1, max_size=5
+    )
+)
+def test_lines_that_the_standard_library_writes_are_read_back(texts):
+    class Line:
+        text = ""
+
+        def write(self, text):
+            self.text += text
+
+    line = Line()
+    csv.writer(line, lineterminator="", quoting=csv.QUOTE_ALL).writerow(texts)
+    assert cells(line.text.encode()) == texts
+
+
+def test_quotes_that_do_not_close_take_no_time():
+    assert len(cells(b'"' + b'""' * 50_000 + b",x")) == 2
+
+
+def test_text_is_null_where_bytes_are_no_text():
+    found = utf8(pa.array([b"a", b"\xff", None, "é".encode(), b"\xed\xa0\x80", b"\xc0\x80"]))
+    assert found.to_pylist() == ["a", None, None, "é", None, None]
+    assert utf8(pa.array([b"a", b"\xff"], pa.large_binary())).type == pa.large_string()
+
+
+def test_the_size_is_that_of_the_bytes():
+    rows = with_text(
+        relation(batch([b"a", b"\xff\xff", None, b""]), pa.array([CLOCK] * 4, pa.timestamp("us", tz="UTC")))
+    )
+    assert rows["_stillwell_size"].to_pylist() == [1, 2, None, 0]
+
+
+def test_the_clock_fills_in_for_ingest_times_of_any_unit():
+    later = CLOCK + dt.timedelta(hours=1)
+    for kind in (pa.timestamp("us", tz="UTC"), pa.timestamp("ms", tz="Asia/Kolkata")):
+        table = batch([b"", b""], ingest_time=pa.array([later, None], kind))
+        assert ingest_times(table, CLOCK).to_pylist() == [later, CLOCK]
+    assert ingest_times(batch([b""]), CLOCK).to_pylist() == [CLOCK]
+
+
+def test_a_column_is_one_array_however_many_chunks_it_has():
+    for chunks in ([], [[1, 2]], [[1], [], [2]]):
+        column = pa.chunked_array([pa.array(chunk, pa.int64()) for chunk in chunks], pa.int64())
+        assert one_array(column).to_pylist() == [number for chunk in chunks for number in chunk]
