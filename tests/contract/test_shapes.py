@@ -69,7 +69,12 @@ def test_what_has_the_shape_is_read(shape: Shape[object], text: str, expected: o
         (
             PlugInShape(),
             "{a: {}, b: {}}",
-            ("wrong-type", 1, "Here stands a map.", "Write `NAME` or `{NAME: {options}}`."),
+            (
+                "wrong-type",
+                1,
+                "Only one can stand here, not 2: a, b.",
+                "Keep one of them; where a list is allowed, write a list.",
+            ),
         ),
     ],
 )

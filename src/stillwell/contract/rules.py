@@ -79,7 +79,7 @@ def _of_field(contract: Contract, field: Field, name: str, path: str) -> Iterato
         written = [key for key in keys if f"{path}.{key}" in contract.places]
         return contract.where(f"{path}.{written[0]}" if written else path).line or field.line
 
-    yield Rule(f"{name}.type", (name,), "reject", "type", _A_TYPE[field.type], line("type"))
+    yield Rule(f"{name}.type", (name,), "reject", "type", _a_type(field), line("type"))
     for severity, _, constraints in field.levels():
         inner = "" if severity == "reject" else f"{severity}."
         for kind, expected, keys in asked(field, constraints):
@@ -92,6 +92,16 @@ def _of_field(contract: Contract, field: Field, name: str, path: str) -> Iterato
         yield from _of_field(contract, child, f"{name}.{child.name}", f"{path}.fields.{child.name}")
     if field.items is not None:
         yield from _of_field(contract, field.items, f"{name}[]", f"{path}.items")
+
+
+def _a_type(field: Field) -> str:
+    """What a value must be, in words; a decimal and a time with what they are most often missed by."""
+    what = _A_TYPE[field.type]
+    if field.type == "decimal":
+        return f"{what} of {field.precision} digits, {field.scale} of them after the point"
+    if field.type in ("timestamp", "date", "time") and field.parse_formats != ("iso",):
+        return f"{what} written as {' or '.join(field.parse_formats)}"
+    return what
 
 
 def asked(field: Field, constraints: Constraints) -> Iterator[tuple[str, str, tuple[str, ...]]]:

@@ -238,6 +238,12 @@ class PlugInShape:
             [(name, options)] = node.entries.items()
             if isinstance(options, Map):
                 return PlugIn(name, {key: _plain(value) for key, value in options.entries.items()})
+        if isinstance(node, Map) and len(node.entries) > 1:
+            what = f"Only one can stand here, not {len(node.entries)}: {', '.join(node.entries)}."
+            reading.problems.add(
+                "wrong-type", what, "Keep one of them; where a list is allowed, write a list.", node.where, path
+            )
+            return None
         _wrong_type(node, path, reading, "`NAME` or `{NAME: {options}}`")
         return None
 

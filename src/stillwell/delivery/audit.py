@@ -18,6 +18,7 @@ from stillwell.delivery.again import Readable, Rejudge, read_again
 from stillwell.delivery.holdings import Holdings, Offsets, fingerprints
 from stillwell.delivery.intent import Intent
 from stillwell.delivery.slice import Slice, mark_name
+from stillwell.errors import StillwellError
 from stillwell.kernel.digest import identity_hashes, total
 
 Kind = Literal["lost", "doubled", "altered", "undeclared", "gap", "source"]
@@ -123,7 +124,7 @@ class Audit:
         if self._is_open(intent):
             self._open += records
             return
-        again = read_again(self._source, intent) if self._source is not None else None
+        again = self._again(intent)
         if again is not None and len(again):
             judged = self._judge(again, intent)
             changed = [part for part in intent.slices if judged.facts.get(part.partition) != part.facts]
@@ -142,6 +143,15 @@ class Audit:
         for part in intent.slices:
             self._check_sums(part)
         self._by_ledger += records
+
+    def _again(self, intent: Intent) -> pa.Table | None:
+        """The records of an intent; None where the source no longer has them, as sources forget."""
+        if self._source is None:
+            return None
+        try:
+            return read_again(self._source, intent)
+        except StillwellError:
+            return None
 
     def _is_open(self, intent: Intent) -> bool:
         """Whether some sink has not yet taken the whole of a newest intent: the next run will finish it."""

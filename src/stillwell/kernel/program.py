@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -51,7 +51,12 @@ def compile_program(
         decoder, leaves = Delimited(contract, columns), DelimitedLeaves(columns)
     else:
         decoder, leaves = Json(contract), JsonLeaves(contract)
-    rules = tuple(rule for rule in rule_list(contract) if record is None or rule.name not in _OF_BYTES)
+    shape = f"{len(columns)} columns: {', '.join(columns)}" if form.name == "csv" else "a JSON object"
+    rules = tuple(
+        replace(rule, expected=shape) if rule.name == "payload.format" else rule
+        for rule in rule_list(contract)
+        if record is None or rule.name not in _OF_BYTES
+    )
     full = full_query(contract, decoder, rules, typed=record is not None)
     return Program(contract, rules, plain_query(contract, leaves), full, accepted_schema(contract))
 

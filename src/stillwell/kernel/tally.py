@@ -55,6 +55,11 @@ class Tally:
     rules: Mapping[str, RuleTally]
     fields: Mapping[str, FieldTally]
 
+    def __repr__(self) -> str:
+        """The counts and the failures, not the arrays."""
+        counts = ", ".join(f"{name}={self.count(name):,}" for name in COUNTS)
+        return f"<Tally {counts}, {len(self.cells):,} cells, failures={self.failures()}>"
+
     def failures(self) -> dict[str, int]:
         """How many records failed each rule, for the rules that any record failed."""
         sums = {rule: int(tally.failed.sum()) for rule, tally in self.rules.items()}
