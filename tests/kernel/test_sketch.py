@@ -137,7 +137,7 @@ def test_pairs_are_counted_whether_they_lie_close_or_far(pairs):
 def test_histograms_and_registers_merge_exactly_in_any_order(one, two, three):
     parts = [arrays(pairs) for pairs in (one, two, three)]
     whole = tuple(np.concatenate([part[side] for part in parts]) for side in (0, 1))
-    for how, make in ((np.add, histogram), (np.maximum, lambda v, c, n: registers(number_hashes(v), c, n))):
+    for how, make in ((np.add, histogram), (np.maximum, lambda v, c, n: registers(number_hashes(v), c))):
         a, b, c = (make(*part, 4) for part in parts)
         expected = entries(make(*whole, 4))
         for order in ([a, b, c], [c, a, b], [Sparse.merge([b, c], how), a], [a, Sparse.merge([b], how), c]):
@@ -147,7 +147,7 @@ def test_histograms_and_registers_merge_exactly_in_any_order(one, two, three):
 def estimate(values):
     """The estimate of how many different doubles there are."""
     cells = np.zeros(len(values), np.int64)
-    return distinct(registers(number_hashes(np.asarray(values, np.float64)), cells, 1).of(0)[1])
+    return distinct(registers(number_hashes(np.asarray(values, np.float64)), cells).of(0)[1])
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 10, 100, 500, 1000, 5_000, 20_000, 200_000])

@@ -169,7 +169,7 @@ def _summarise(field: Field, parts: tuple[_Part, ...], size: int, hashed_by: str
     tally = FieldTally(none, none, None, None, None, hashed_by)
     if field.type == "string":
         hashes, cell = _together([_values(part, field.name, f"{OWN}hash_{field.name}", pa.uint64()) for part in parts])
-        return replace(tally, registers=registers(hashes.view(np.uint64), cell, size))
+        return replace(tally, registers=registers(hashes.view(np.uint64), cell))
     if field.type not in _NUMBERS | _TIMES:
         return tally
     found = [_values(part, field.name, field.name, pa.float64()) for part in parts]
@@ -179,7 +179,7 @@ def _summarise(field: Field, parts: tuple[_Part, ...], size: int, hashed_by: str
         # Each part is in the order of its windows, nearly, which is worth more to moments than one pass.
         moments=Moments.merge([(Moments.of(*one, size), np.arange(size)) for one in found], size),
         histogram=histogram(values, cell, size) if field.type in _NUMBERS else None,
-        registers=registers(number_hashes(values), cell, size),
+        registers=registers(number_hashes(values), cell),
     )
 
 

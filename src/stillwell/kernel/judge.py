@@ -39,6 +39,8 @@ class Parted:
 class Kernel:
     """A contract made into a function from Arrow batches to verdicts.
 
+    A kernel serves one thread at a time: a host with several gives each its own.
+
     The answer depends on the batch, the contract and `clock` alone: not on batch size, threads, time zone or locale.
 
     Args:

@@ -229,18 +229,13 @@ def number_hashes(values: Floats) -> Hashes:
     return state
 
 
-def registers(hashes: Hashes, cell: Ints, cells: int) -> Sparse:
+def registers(hashes: Hashes, cell: Ints) -> Sparse:
     """HyperLogLog registers (Flajolet et al. 2007): for each cell and register the longest run of zeros, plus one."""
     register = (hashes & np.uint64(REGISTERS - 1)).astype(np.int64)
     rest = hashes >> np.uint64(11)
     # The exponent of the rest as a double is its bit length: 53 bits are exact.
     length = np.where(rest > 0, (rest.astype(np.float64).view(np.int64) >> 52) - 1022, 0)
-    seen = count_pairs(cell, register * 64 + (54 - length), cells)
-    # Sorted by register and then run: the last of each register is its longest.
-    register, run = np.divmod(seen.key, 64)
-    last = np.ones(len(run), bool)
-    last[:-1] = (register[1:] != register[:-1]) | (seen.cell[1:] != seen.cell[:-1])
-    return Sparse(seen.cell[last], register[last], run[last])
+    return Sparse.merge([Sparse(cell, register, 54 - length)], np.maximum)
 
 
 def distinct(runs: Ints) -> float:
