@@ -46,6 +46,11 @@ def identity_hashes(partition: npt.NDArray[np.int32], offset: npt.NDArray[np.int
     """The identity hash of each record, two arrays of length n in, one out."""
     state = offset.astype(np.uint64) + (partition.astype(np.uint64) << np.uint64(48))
     state += np.uint64(0x9E3779B97F4A7C15)
+    return mixed(state)
+
+
+def mixed(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The finaliser of splitmix64, in place: every bit of the state changes about half of the bits of the result."""
     state ^= state >> np.uint64(30)
     state *= np.uint64(0xBF58476D1CE4E5B9)
     state ^= state >> np.uint64(27)

@@ -42,20 +42,6 @@ DUCKDB_TYPES = {
     "json": "VARCHAR",
 }
 
-EXPECTED = {
-    "string": "text",
-    "integer": "an integer",
-    "double": "a number",
-    "decimal": "a decimal",
-    "boolean": "true or false",
-    "timestamp": "a timestamp",
-    "date": "a date",
-    "time": "a time of day",
-    "object": "an object",
-    "array": "an array",
-    "json": "JSON",
-}
-
 _LETTERS = (
     ("yyyy", "%Y", "[0-9]{4}"),
     ("yy", "%y", "[0-9]{2}"),

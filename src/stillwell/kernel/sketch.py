@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from stillwell.kernel.digest import mixed
+
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Hashes: TypeAlias = npt.NDArray[np.uint64]
@@ -220,13 +222,7 @@ def count_pairs(cell: Ints, key: Ints, cells: int) -> Sparse:
 
 def number_hashes(values: Floats) -> Hashes:
     """A well-mixed hash of each number: splitmix64 of its IEEE 754 form. Whole numbers need both multiplications."""
-    state = (values + 0.0).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    state ^= state >> np.uint64(30)
-    state *= np.uint64(0xBF58476D1CE4E5B9)
-    state ^= state >> np.uint64(27)
-    state *= np.uint64(0x94D049BB133111EB)
-    state ^= state >> np.uint64(31)
-    return state
+    return mixed((values + 0.0).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15))
 
 
 def registers(hashes: Hashes, cell: Ints) -> Sparse:

@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from stillwell.kernel.digest import mixed
+
 Integers: TypeAlias = npt.NDArray[np.int64]
 Bits: TypeAlias = npt.NDArray[np.uint64]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -30,12 +32,7 @@ def bits(of: np.uint64, counter: npt.NDArray[Any]) -> Bits:
     state = counter.astype(np.uint64)
     state *= np.uint64(0x9E3779B97F4A7C15)
     state += of
-    state ^= state >> np.uint64(30)
-    state *= np.uint64(0xBF58476D1CE4E5B9)
-    state ^= state >> np.uint64(27)
-    state *= np.uint64(0x94D049BB133111EB)
-    state ^= state >> np.uint64(31)
-    return state
+    return mixed(state)
 
 
 def uniform(random: Bits) -> Floats:
