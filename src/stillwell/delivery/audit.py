@@ -128,16 +128,14 @@ class Audit:
         if again is not None and len(again):
             judged = self._judge(again, intent)
             changed = [part for part in intent.slices if judged.facts.get(part.partition) != part.facts]
-            if judged.read < records:
-                # Some of it is gone, as sources forget; what is left was not altered by that.
-                changed = []
-            elif not changed:
+            if not changed:
                 for sinks, rows in ((self._accepted, judged.accepted), (self._quarantine, judged.quarantined)):
                     for name, holdings in sinks.items():
                         self._compare(name, holdings, intent, rows)
                 self._proved += records
                 return
-            for part in changed:
+            # With fewer records some are gone, as sources forget; what is left was not altered by that.
+            for part in changed if judged.read >= records else ():
                 offsets = np.arange(part.start.offset, part.end.offset)
                 self._add("source", intent.source, part.partition, offsets, "other records than those that were judged")
         for part in intent.slices:

@@ -15,9 +15,6 @@ import pyarrow.compute as pc
 from stillwell.kernel.base import COLUMNS, INGEST, Format
 from stillwell.kernel.sql import NOW, OWN
 
-ROWS_PER_BATCH = 50_000
-"""DuckDB scans one record batch per thread: a batch of several is judged in parallel, one big one is not."""
-
 
 def source_columns(batch: pa.Table, form: Format) -> tuple[str, ...]:
     """The columns of delimited text: from the batch's metadata, or from the format's `header`."""
@@ -36,7 +33,7 @@ def ingest_times(batch: pa.Table, clock: dt.datetime) -> pa.Array:
 
 
 def relation(batch: pa.Table, now: pa.Array) -> pa.Table:
-    """The batch as the queries know it, in record batches small enough to be scanned in parallel."""
+    """The batch as the queries know it: its envelope under our names."""
     columns: dict[str, pa.Array | pa.ChunkedArray] = {NOW: now}
     for name in ("payload", "record", "topic", "partition", "offset"):
         if name in batch.column_names:
@@ -44,9 +41,7 @@ def relation(batch: pa.Table, now: pa.Array) -> pa.Table:
     columns.setdefault(OWN + "topic", pa.nulls(len(batch), pa.string()))
     keyed = "key" in batch.column_names
     columns[OWN + "key"] = utf8(one_array(batch["key"])) if keyed else pa.nulls(len(batch), pa.string())
-    table = pa.table(columns)
-    step = min(ROWS_PER_BATCH, max(1, -(-len(table) // 2)))
-    return pa.Table.from_batches(table.to_batches(max_chunksize=step), table.schema)
+    return pa.table(columns)
 
 
 def with_text(rows: pa.Table) -> pa.Table:
