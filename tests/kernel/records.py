@@ -20,7 +20,7 @@ from stillwell.kernel import Format, Judged, Kernel
 from stillwell.kernel import program as compiled
 from stillwell.kernel.base import QUARANTINED
 from stillwell.kernel.plain import PLAIN
-from stillwell.kernel.prepare import ingest_times, relation, source_columns, with_cells, with_text
+from stillwell.kernel.prepare import ingest_times, readable, relation, source_columns
 from stillwell.kernel.tally import COUNTS, Tally, merge
 
 CLOCK = dt.datetime(2024, 6, 1, 12, tzinfo=dt.UTC)
@@ -72,9 +72,7 @@ def plain_rows(rest: str | Contract, table: pa.Table, form: Format | None = None
     one = contract(rest) if isinstance(rest, str) else rest
     plain = compiled.compile_program(one, form, columns, record).plain
     assert plain is not None, "this contract has no plain way"
-    rows = relation(table, ingest_times(table, CLOCK))
-    if form.name == "csv":
-        rows = with_cells(with_text(rows), form)
+    rows = readable(relation(table, ingest_times(table, CLOCK)), form)
     database = duckdb.connect()
     database.execute("SET TimeZone = 'UTC'")
     database.register("batch", rows)

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwell.kernel.base import Format
-from stillwell.kernel.prepare import ingest_times, one_array, relation, utf8, with_cells, with_text
+from stillwell.kernel.prepare import ingest_times, one_array, readable, relation, utf8
 from tests.kernel.odd import fixed
 from tests.kernel.records import CLOCK, batch
 
 
 def cells(line, **options):
-    rows = with_text(relation(batch([line]), pa.array([CLOCK], pa.timestamp("us", tz="UTC"))))
-    return with_cells(rows, Format("csv", options))["_stillwell_cells"].to_pylist()[0]
+    rows = relation(batch([line]), pa.array([CLOCK], pa.timestamp("us", tz="UTC")))
+    return readable(rows, Format("csv", options))["_stillwell_cells"].to_pylist()[0]
 
 
 @pytest.mark.parametrize(
@@ -75,15 +75,28 @@ def test_quotes_that_do_not_close_take_no_time():
 
 
 def test_text_is_null_where_bytes_are_no_text():
-    found = utf8(pa.array([b"a", b"\xff", None, "é".encode(), b"\xed\xa0\x80", b"\xc0\x80"]))
-    assert found.to_pylist() == ["a", None, None, "é", None, None]
-    assert utf8(pa.array([b"a", b"\xff"], pa.large_binary())).type == pa.large_string()
+    some = [b"a", b"\xff", None, "é".encode(), b"\xed\xa0\x80", b"\xc0\x80"]
+    assert utf8(pa.chunked_array([pa.array(some), pa.array([], pa.binary())])).to_pylist() == [
+        "a",
+        None,
+        None,
+        "é",
+        None,
+        None,
+    ]
+    assert utf8(pa.chunked_array([[b"a", b"\xff"]], pa.large_binary())).type == pa.large_string()
+
+
+def test_one_payload_that_is_no_text_among_many_changes_no_other():
+    many = [b"%d" % number for number in range(5_000)]
+    expected = [one.decode() for one in many]
+    many[1_234], expected[1_234] = b"\xff", None
+    assert utf8(pa.chunked_array([many])).to_pylist() == expected
 
 
 def test_the_size_is_that_of_the_bytes():
-    rows = with_text(
-        relation(batch([b"a", b"\xff\xff", None, b""]), pa.array([CLOCK] * 4, pa.timestamp("us", tz="UTC")))
-    )
+    some = batch([b"a", b"\xff\xff", None, b""])
+    rows = readable(relation(some, pa.array([CLOCK] * 4, pa.timestamp("us", tz="UTC"))), Format())
     assert rows["_stillwell_size"].to_pylist() == [1, 2, None, 0]
 
 

@@ -1,42 +1,44 @@
-"""Parts of a batch are judged side by side and joined in their order."""
+"""The plain way takes most records, the full way all the others."""
 
 from __future__ import annotations
 
-import pytest
+import duckdb
+import pyarrow as pa
 
-from stillwell.kernel.ways import LEAST_ROWS
-from tests.kernel.records import assert_same, batch, full_way_only, judge
+from stillwell.kernel.base import Format
+from stillwell.kernel.prepare import ingest_times, relation
+from stillwell.kernel.program import compile_program
+from stillwell.kernel.ways import Ways
+from tests.kernel.records import CLOCK, assert_same, batch, contract, full_way_only, judge
 
-REST = "fields: {a: {type: integer, max: 1000000, warn: {max: 900000}}, b: {type: string, max_length: 3, repair: {length: truncate}}}"
-
-
-def lines(size, odd):
-    """Records of which those at the places in `odd` are something else."""
-    return [odd.get(place, b'{"a": %d}' % place) for place in range(size)]
-
-
-@pytest.mark.parametrize("size", [LEAST_ROWS - 1, 2 * LEAST_ROWS, 3 * LEAST_ROWS + 5])
-@pytest.mark.parametrize(
-    "odd",
-    [
-        {},
-        {0: b"x", LEAST_ROWS: b'{"a": 950000}', LEAST_ROWS + 1: b'{"b": "long"}'},
-        # One part holds bytes that are no text, another only odd records.
-        {LEAST_ROWS + 3: b"\xff"},
-        dict.fromkeys(range(LEAST_ROWS, 2 * LEAST_ROWS), b'{"a": "x"}'),
-    ],
-    ids=["all plain", "some odd", "no text", "a part all odd"],
+REST = (
+    "fields: {a: {type: integer, max: 9, warn: {max: 5}}, b: {type: string, max_length: 3, repair: {length: truncate}}}"
 )
-def test_the_number_of_workers_changes_nothing(size, odd):
-    table = batch(lines(size, odd))
-    alone = judge(REST, table, threads=1)
-    assert alone.read == size
-    assert_same(judge(REST, table, threads=3), alone)
+RECORDS = [b'{"a": 1}', b"x", b'{"a": 7}', b"\xff", b'{"b": "long"}', None, b'{"a": 2, "b": "x"}', b'{"a": "x"}']
 
 
-def test_all_records_may_go_the_full_way_in_parts():
-    table = batch(lines(2 * LEAST_ROWS + 1, {5: None, LEAST_ROWS + 7: b""}))
-    alone = judge(REST, table, threads=1)
+def both(records):
+    table = batch(records)
+    ways = Ways(compile_program(contract(REST), Format()), Format(), duckdb.connect(), None)
+    return ways.judge(relation(table, ingest_times(table, CLOCK)))
+
+
+def test_what_is_proved_good_goes_the_plain_way_and_the_rest_the_full_one():
+    found = both(RECORDS)
+    assert found.plain.tolist() == [True, False, False, False, False, False, True, False]
+    assert found.passed["a"].to_pylist() == [1, 2]
+    assert found.odd.rows.tolist() == [1, 2, 3, 4, 5, 7]
+    assert found.odd.rejected.tolist() == [True, False, True, False, True, True]
+    assert found.odd.noted.tolist() == [False, True, False, True, False, False]
+
+
+def test_no_records_at_all_are_judged_too():
+    found = both([])
+    assert (len(found.plain), len(found.passed), len(found.odd.result)) == (0, 0, 0)
+    assert found.passed.schema.field("a").type == pa.int64()
+
+
+def test_all_records_may_go_the_full_way():
+    table = batch(RECORDS * 100)
     with full_way_only():
-        assert_same(judge(REST, table, threads=2), alone)
-    assert alone.tally.failures() == {"payload.empty": 2}
+        assert_same(judge(REST, table), judge(REST, table, threads=3))

@@ -12,7 +12,7 @@ from stillwell.contract.model import Clean, Field, Fix
 from stillwell.errors import ContractError, Where, fail
 from stillwell.kernel.constraint import bad, clamped, literal
 from stillwell.kernel.decode import Located, pointer
-from stillwell.kernel.parse import NUMBER, duckdb_type, parse, parse_json
+from stillwell.kernel.parse import NUMBER, duckdb_type, parse, parse_json, quick_cast
 from stillwell.kernel.sql import NOW, Levels, name, own, text, texts
 
 _NOW = name(NOW)
@@ -92,7 +92,9 @@ class Chain:
             # JSON text of a string begins with a quote; a brace or bracket is a structure, which is no text.
             converted = f"CASE WHEN starts_with({json}, '{{') OR starts_with({json}, '[') THEN NULL ELSE {raw} END"
         else:
-            converted = parse_json(field, raw, json) if json and not field.clean else parse(field, raw)
+            quick = quick_cast(field, raw)
+            cast = self._let("cast", quick) if quick else None
+            converted = parse_json(field, raw, json, cast) if json and not field.clean else parse(field, raw, cast)
         if field.has_default:
             # The default is a value of the field's type already, however the payload writes such values.
             converted = f"CASE WHEN {self._absent} THEN {literal(field, field.default)} ELSE {converted} END"

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from stillwell.contract.model import Bound, Constraints, Field, Limits, Now
 from stillwell.kernel.formats import PATTERNS, luhn
+from stillwell.kernel.glob import glob
 from stillwell.kernel.parse import duckdb_type
 from stillwell.kernel.sql import text
 
@@ -18,7 +19,7 @@ def bad(field: Field, constraints: Constraints, value: str, now: str) -> Iterato
     `now` is the column that holds the record's ingest time.
     """
     if constraints.pattern is not None:
-        yield "pattern", f"NOT regexp_full_match({value}, {text(constraints.pattern)})"
+        yield "pattern", f"NOT {_matches(value, constraints.pattern)}"
     if constraints.formats:
         yield "format", f"NOT ({' OR '.join(_has_format(form, value) for form in constraints.formats)})"
     if constraints.allowed:
@@ -78,6 +79,11 @@ _CASTABLE = {"integer", "double", "decimal", "timestamp", "date", "time", "boole
 def _has_format(form: str, value: str) -> str:
     shape = f"regexp_full_match({value}, {text(PATTERNS[form])})"
     return f"CASE WHEN {shape} THEN {luhn(value)} ELSE false END" if form == "card-number" else shape
+
+
+def _matches(value: str, pattern: str) -> str:
+    simple = glob(pattern)
+    return f"regexp_full_match({value}, {text(pattern)})" if simple is None else f"({value} GLOB {text(simple)})"
 
 
 def _lengths(field: Field, constraints: Constraints, value: str) -> Iterator[str]:

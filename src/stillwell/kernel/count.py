@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,8 +65,8 @@ class Counter:
         self._group = group
         self._hashed_by = hashed_by
 
-    def count(self, batch: Counted, pool: Executor) -> Tally:
-        """The tally of one batch; fields are summarised in parallel."""
+    def count(self, batch: Counted) -> Tally:
+        """The tally of one batch, or of a piece of one."""
         flags, kept = batch.flags, ~batch.rejected
         plain_window, plain_late = self._windows(batch.plain, batch.plain_ingest, None)
         odd_window, odd_late = self._windows(batch.odd, batch.odd_ingest, self._bad(flags, self._contract.time))
@@ -75,10 +74,6 @@ class Counter:
         plain = _Part(batch.plain, cell[: len(plain_window)], None)
         odd = _Part(batch.odd, cell[len(plain_window) :], kept)
         size = len(cells)
-        work = {
-            field.name: pool.submit(_summarise, field, (plain, odd), size, self._hashed_by)
-            for field in self._contract.fields
-        }
         warned = flags.any_failed(rule.name for rule in self._rules if rule.severity == "warn")
         counts = {
             "read": _by_cell(cell, size),
@@ -97,7 +92,8 @@ class Counter:
         for field in self._contract.fields:
             null = nulls[field.name] + _by_cell(odd.cell[readable & flags.unjudged[f"{field.name}.type"]], size)
             invalid = _by_cell(odd.cell[self._bad(flags, field.name) | self._mended(flags, field.name)], size)
-            fields[field.name] = replace(work[field.name].result(), null=null, invalid=invalid)
+            summary = _summarise(field, (plain, odd), size, self._hashed_by)
+            fields[field.name] = replace(summary, null=null, invalid=invalid)
         return Tally(self._window, self._group, cells, counts, rules, fields)
 
     def _windows(self, rows: pa.Table, ingest: Ints, bad: Mask | None) -> tuple[Ints, Mask]:

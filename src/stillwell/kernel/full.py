@@ -107,14 +107,17 @@ def rule_fields(rule: RecordRule) -> list[str]:
     return list(dict.fromkeys(field for one in expressions for field in one.fields if field != "now"))
 
 
+def rule_kept(rule: RecordRule) -> str:
+    """SQL of what a record rule expects: NULL when it is not evaluated."""
+    # An expression that cannot be computed (an overflow, say) is as NULL.
+    kept = f"TRY({rule.expect.sql})"
+    return f"coalesce({kept}, false)" if rule.if_null == "fail" else kept
+
+
 def rule_failed(rule: RecordRule) -> str:
     """SQL of a record rule: true when broken, false when kept, NULL when not evaluated."""
-    # An expression that cannot be computed (an overflow, say) is as NULL: not evaluated.
-    kept = f"TRY({rule.expect.sql})"
-    if rule.if_null == "fail":
-        kept = f"coalesce({kept}, false)"
     applies = OK if rule.where is None else f"{OK} AND TRY({rule.where.sql})"
-    return f"CASE WHEN {applies} THEN NOT {kept} END"
+    return f"CASE WHEN {applies} THEN NOT {rule_kept(rule)} END"
 
 
 def _refuse_unknown(rules: tuple[Rule, ...], verdicts: Verdicts) -> None:

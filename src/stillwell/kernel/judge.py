@@ -4,42 +4,35 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
 from stillwell.contract.model import Contract
-from stillwell.kernel.base import ACCEPTED, QUARANTINED, WARNED, Format, Judged, Stop
+from stillwell.kernel.base import Format, Judged
 from stillwell.kernel.bind import bind
-from stillwell.kernel.count import Counted, Counter
-from stillwell.kernel.prepare import ingest_times, relation, source_columns, with_cells, with_text
+from stillwell.kernel.count import Counter
+from stillwell.kernel.parted import Parted, joined, parted
+from stillwell.kernel.prepare import ingest_times, relation, source_columns
 from stillwell.kernel.program import Program, compile_program
-from stillwell.kernel.rows import Odd, accepted_rows, facts, quarantined_rows, traces
-from stillwell.kernel.ways import Both, Ways
+from stillwell.kernel.rows import facts
+from stillwell.kernel.tally import merge
+from stillwell.kernel.ways import Ways
 
 WINDOW = dt.timedelta(minutes=1)
 
 
-@dataclass(frozen=True)
-class Parted:
-    """A batch judged and parted into its rows; `counter` makes the tally of what was `counted`."""
+LEAST_ROWS, MOST_ROWS = 8_000, 250_000
+"""Fewer rows are not worth another thread; more only take more memory at once."""
 
-    accepted: pa.Table
-    quarantined: pa.Table
-    verdicts: pa.UInt8Array
-    stop: Stop | None
-    counter: Counter
-    counted: Counted
+Result = TypeVar("Result")
 
 
 class Kernel:
     """A contract made into a function from Arrow batches to verdicts.
-
-    A kernel serves one thread at a time: a host with several gives each its own.
 
     The answer depends on the batch, the contract and `clock` alone: not on batch size, threads, time zone or locale.
 
@@ -99,52 +92,38 @@ class Kernel:
 
         Returns the verdict on every record; `Judged.read` is always accepted plus quarantined.
         """
-        parted = self.part(batch, clock)
-        checked = self._pool.submit(facts, batch, parted.accepted, parted.quarantined)
-        tally = parted.counter.count(parted.counted, self._pool)
-        return Judged(parted.accepted, parted.quarantined, parted.verdicts, tally, checked.result(), parted.stop)
+        parts = self._parts(batch, clock, lambda part, counter: (part, counter.count(part.counted)))
+        part = joined([part for part, _ in parts])
+        tally = merge([tally for _, tally in parts])
+        checked = facts(batch, part.accepted, part.quarantined)
+        return Judged(part.accepted, part.quarantined, part.verdicts, tally, checked, part.stop)
 
     def part(self, batch: pa.Table, clock: dt.datetime | None = None) -> Parted:
-        """Judge without counting: the same verdicts, rows and reasons; tally and facts can still be had from it."""
+        """Judge without counting: the same verdicts, rows and reasons, but neither tally nor facts."""
+        return joined(self._parts(batch, clock, lambda part, _: part))
+
+    def _parts(
+        self, batch: pa.Table, clock: dt.datetime | None, then: Callable[[Parted, Counter], Result]
+    ) -> list[Result]:
+        """Judge pieces of a batch side by side and go on with each while it is at hand.
+
+        Records are judged each by itself, so a batch may be cut anywhere.
+        """
         record = batch.schema.field("record").type if "record" in batch.column_names else None
         ways = self._ways(record, () if record is not None else source_columns(batch, self.format))
+        counter = Counter(self.contract, ways.program.rules, self._window, self._group, f"duckdb {duckdb.__version__}")
         now = ingest_times(batch, clock or dt.datetime.now(dt.UTC))
-        rows = relation(batch, now)
-        if record is None and self.format.name == "csv":
-            rows = with_cells(with_text(rows), self.format)
-        return self._parted(ways.program, batch, now, ways.judge(rows))
+
+        def piece(begin: int) -> Result:
+            some, moments = batch.slice(begin, step), now.slice(begin, step)
+            return then(parted(ways.program, some, moments, ways.judge(relation(some, moments))), counter)
+
+        step = min(MOST_ROWS, max(LEAST_ROWS, -(-len(batch) // self._workers)))
+        return list(self._pool.map(piece, range(0, max(len(batch), 1), step)))
 
     def _ways(self, record: pa.StructType | None, columns: tuple[str, ...]) -> Ways:
         key = (record, columns)
         if key not in self._shapes:
             program = compile_program(self.contract, self.format, columns, record)
-            self._shapes[key] = Ways(program, self._database, self._hash_key, self._pool, self._workers)
+            self._shapes[key] = Ways(program, self.format, self._database, self._hash_key)
         return self._shapes[key]
-
-    def _parted(self, program: Program, batch: pa.Table, now: pa.Array, both: Both) -> Parted:
-        plain, odd = both.plain, both.odd
-        verdicts = np.full(len(batch), ACCEPTED, np.uint8)
-        verdicts[odd.rows[odd.noted]] = WARNED
-        verdicts[odd.rows[odd.rejected]] = QUARANTINED
-        kept = verdicts != QUARANTINED
-        trace = traces(self.contract, batch, now)
-        ingest = now.cast(pa.int64()).to_numpy()
-        return Parted(
-            accepted=accepted_rows(program, both.passed, plain, odd, trace, kept),
-            quarantined=quarantined_rows(batch, trace, odd, ~kept),
-            verdicts=pa.array(verdicts),
-            stop=_stop(program, batch, odd),
-            counter=Counter(self.contract, program.rules, self._window, self._group, f"duckdb {duckdb.__version__}"),
-            counted=Counted(both.passed, odd.result, ingest[plain], ingest[odd.rows], odd.flags, odd.rejected),
-        )
-
-
-def _stop(program: Program, batch: pa.Table, odd: Odd) -> Stop | None:
-    """The first record that broke a `fail` rule."""
-    broken = odd.flags.any_failed(program.named("fail"))
-    if not broken.any():
-        return None
-    first = int(np.argmax(broken))
-    rule = next(rule for rule in program.named("fail") if odd.flags.failed[rule][first])
-    row = int(odd.rows[first])
-    return Stop(rule, batch["partition"][row].as_py(), batch["offset"][row].as_py())

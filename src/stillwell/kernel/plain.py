@@ -18,8 +18,8 @@ from stillwell.contract.model import Contract, Field, Limits, Path
 from stillwell.kernel.chain import cleaned
 from stillwell.kernel.constraint import bad
 from stillwell.kernel.decode import ENVELOPE, OK, RECORD, TEXT
-from stillwell.kernel.full import hashes, rule_failed
-from stillwell.kernel.parse import LARGEST_DOUBLE, NAIVE, OFFSET, duckdb_type, in_years, parse
+from stillwell.kernel.full import hashes, rule_failed, rule_fields, rule_kept
+from stillwell.kernel.parse import LARGEST_DOUBLE, NAIVE, OFFSET, common_instant, duckdb_type, in_years, parse
 from stillwell.kernel.sql import NOW, Levels, every, name, own, text
 
 PLAIN = own("plain")
@@ -32,7 +32,7 @@ class Plain:
     """The query over the relation `batch`; one row out for each row in, in order.
 
     Its columns: every field under its own name, `PLAIN`, `_stillwell_hash_<field>` for strings, and
-    `_stillwell_evaluated_<rule>` for each record rule, which need not be evaluated for every plain record.
+    `_stillwell_evaluated_<rule>` for each record rule that need not be evaluated for every plain record.
     """
 
     sql: str
@@ -60,41 +60,48 @@ def plain_query(contract: Contract, leaves: Leaves) -> Plain | None:
         return None
     levels = Levels("batch")
     proofs: list[str] = []
-    slow: list[str] = []
+    doubtful: list[str] = []
     try:
         read = [field for field in contract.fields if field.value is None]
         for field in read:
-            _Proof(field, levels, proofs, slow).read(leaves)
+            _Proof(field, levels, proofs, doubtful).read(leaves)
         for field in contract.fields:
             if field.value is not None:
-                _Proof(field, levels, proofs, slow).compute(field.value.sql)
+                _Proof(field, levels, proofs, doubtful).compute(field.value.sql)
     except _Unprovable:
         return None
     proofs.insert(0, leaves.prepare(levels))
+    if doubtful:
+        # A typed read makes 1.0 of true: where that could be, no boolean may stand anywhere in the payload.
+        neither = every(f"abs({value} - 0.5) != 0.5" for value in doubtful)
+        proofs.append(f"({neither}) OR NOT {_HAS_BOOLEAN}")
+    always = {field.name for field in contract.fields if field.required}
     evaluated = []
     for rule in contract.rules:
+        if rule.where is None and always.issuperset(rule_fields(rule)):
+            # Hardly ever not evaluated: then the full way may say so.
+            proofs.append(rule_kept(rule))
+            continue
         failed = levels.add(_RULES, own("rule_" + rule.name), rule_failed(rule))
         proofs.append(f"{failed} IS NOT TRUE")
-        evaluated.append(rule.name)
-    cheap = levels.add(_RULES + 1, own("cheap"), f"coalesce({every(proofs)}, false)")
-    whole = f"CASE WHEN {cheap} THEN coalesce({every(slow)}, false) ELSE false END"
-    columns = [*(name(field.name) for field in contract.fields), *hashes(contract)]
-    columns += [f"{own('rule_' + rule)} IS NOT NULL AS {own('evaluated_' + rule)}" for rule in evaluated]
-    return Plain(levels.select([*columns, f"{whole if slow else cheap} AS {PLAIN}"]))
+        evaluated.append(f"{failed} IS NOT NULL AS {own('evaluated_' + rule.name)}")
+    columns = [*(name(field.name) for field in contract.fields), *hashes(contract), *evaluated]
+    # As a condition of CASE the proofs are tried one after another on the records that are left.
+    return Plain(levels.select([*columns, f"CASE WHEN {every(proofs)} THEN true ELSE false END AS {PLAIN}"]))
 
 
-_DOCUMENT, _LEAVES, _TEXTS, _VALUES, _COMPUTED, _RULES = 1, 2, 3, 4, 5, 7
-"""The levels of the query: the document, raw values, cleaned texts, typed values, computed values (two), rules."""
+_LEAVES, _TEXTS, _VALUES, _COMPUTED, _RULES = 1, 2, 3, 4, 6
+"""The levels of the query after the document: raw values, cleaned texts, typed values, computed values (two), rules."""
 
 
 class _Proof:
-    """One field's value and what must hold for its record to be plain; `slow` proofs are tried after the others."""
+    """One field's value, and what must hold for its record to be plain; `doubtful` doubles may have been booleans."""
 
-    def __init__(self, field: Field, levels: Levels, proofs: list[str], slow: list[str]) -> None:
+    def __init__(self, field: Field, levels: Levels, proofs: list[str], doubtful: list[str]) -> None:
         self._field = field
         self._levels = levels
         self._proofs = proofs
-        self._slow = slow
+        self._doubtful = doubtful
         self._value = name(field.name)
 
     def read(self, leaves: Leaves) -> None:
@@ -124,7 +131,7 @@ class _Proof:
         raw = self._levels.add(_COMPUTED, own("computed_" + field.name), f"TRY({expression})")
         cast = f"TRY_CAST({raw} AS {duckdb_type(field)})"
         self._levels.add(_COMPUTED + 1, self._value, cast)
-        self._slow.append(f"({raw} IS NULL OR {self._value} IS NOT NULL)")
+        self._proofs.append(f"({raw} IS NULL OR {self._value} IS NOT NULL)")
         self._constrain()
 
     def _leaf(self, leaves: Leaves, kind: str) -> str:
@@ -145,8 +152,7 @@ class _Proof:
         except _Unprovable:
             return False
         if isinstance(leaves, JsonLeaves) and not _excludes_booleans(field.constraints.limits):
-            # A typed read makes 1.0 of true: where that could be, no boolean may stand anywhere in the payload.
-            self._slow.append(f"CASE WHEN {self._value} IN (0, 1) THEN NOT {_HAS_BOOLEAN} ELSE true END")
+            self._doubtful.append(self._value)
         self._finite()
         return True
 
@@ -180,7 +186,7 @@ class _Proof:
         value = self._levels.add(_TEXTS, own("text_" + field.name), cleaned(field, raw))
         if iso:
             self._levels.add(_VALUES, self._value, f"TRY_CAST({value} AS TIMESTAMPTZ)")
-            self._slow.append(f"({value} IS NULL OR {_iso(field, value, self._value)})")
+            self._proofs.append(f"{value} IS NULL OR {_iso(field, value, self._value)}")
         else:
             self._levels.add(_VALUES, self._value, parse(field, value))
         if field.type == "string" and not _starts_plainly(field.constraints.pattern):
@@ -196,21 +202,16 @@ class _Proof:
         if field.required:
             self._proofs.insert(0, f"{self._value} IS NOT NULL")
         for _, _, constraints in field.levels():
-            for kind, condition in bad(field, constraints, self._value, name(NOW)):
+            for _, condition in bad(field, constraints, self._value, name(NOW)):
                 good = f"NOT ({condition})" if field.required else f"({condition}) IS NOT TRUE"
-                (self._slow if kind in ("pattern", "format") else self._proofs).append(good)
+                self._proofs.append(good)
 
 
 def _iso(field: Field, value: str, moment: str) -> str:
-    """That a text which casts to a timestamp is one by our grammar too; the regular expression is the slow way."""
+    """That a text which casts to a timestamp is one by our grammar too."""
     shape = NAIVE + OFFSET + ("?" if field.zone == "UTC" else "")
     whole = f"({in_years(moment)} AND regexp_full_match({value}, {text(shape)}))"
-    # Without blanks, in this shape and up to Z, all that casts is digits. Only 24:00 would be midnight too.
-    common = (
-        f"{value} LIKE '____-__-__T__:__:__%Z' AND NOT contains({value}, ' ') AND strlen({value}) BETWEEN 20 AND 30 "
-        f"AND NOT ends_with({value}, '.Z') AND {value} >= '0001' AND epoch_us({moment}) % 86400000000 != 0"
-    )
-    return f"CASE WHEN {common} THEN true ELSE {whole} END"
+    return f"{common_instant(value, moment)} OR {whole}"
 
 
 def _excludes_booleans(limits: Limits) -> bool:
@@ -243,10 +244,9 @@ class JsonLeaves:
 
     def prepare(self, levels: Levels) -> str:
         structure = text(json.dumps(self._structure))
-        levels.add(0, TEXT, f"decode({own('payload')})")
         document = f"CASE WHEN json_valid({TEXT}) THEN from_json({TEXT}, {structure}) END"
-        levels.add(_DOCUMENT, own("doc"), document)
-        levels.add(_DOCUMENT, OK, "true")
+        levels.add(0, own("doc"), document)
+        levels.add(0, OK, "true")
         # What is valid and begins with a brace is an object; of anything else all leaves are NULL.
         return "true" if self._some_required else f"{own('doc')} IS NOT NULL AND starts_with({TEXT}, '{{')"
 

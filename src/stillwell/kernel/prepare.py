@@ -40,24 +40,38 @@ def relation(batch: pa.Table, now: pa.Array) -> pa.Table:
             columns[OWN + name] = batch[name]
     columns.setdefault(OWN + "topic", pa.nulls(len(batch), pa.string()))
     keyed = "key" in batch.column_names
-    columns[OWN + "key"] = utf8(one_array(batch["key"])) if keyed else pa.nulls(len(batch), pa.string())
+    columns[OWN + "key"] = utf8(batch["key"]) if keyed else pa.nulls(len(batch), pa.string())
     return pa.table(columns)
 
 
-def with_text(rows: pa.Table) -> pa.Table:
-    """Add the payload as text (NULL where it is not UTF-8) and its size in bytes."""
-    payload = one_array(rows[OWN + "payload"])
+def readable(rows: pa.Table, form: Format) -> pa.Table:
+    """Add what the queries read of payloads: text (NULL where it is not UTF-8), size in bytes, cells of csv lines."""
+    if OWN + "payload" not in rows.column_names:
+        return rows
+    payload = rows[OWN + "payload"]
     rows = rows.append_column(OWN + "text", utf8(payload))
-    return rows.append_column(OWN + "size", pc.binary_length(payload).cast(pa.int64()))
+    rows = rows.append_column(OWN + "size", pc.binary_length(payload).cast(pa.int64()))
+    return with_cells(rows, form) if form.name == "csv" else rows
 
 
-def utf8(payload: pa.Array) -> pa.Array:
+def utf8(payload: pa.ChunkedArray) -> pa.ChunkedArray:
     """Bytes as text; NULL where they are not UTF-8."""
     kind = pa.large_string() if pa.types.is_large_binary(payload.type) else pa.string()
+    return pa.chunked_array([text for chunk in payload.chunks for text in _texts(chunk, kind)], kind)
+
+
+def _texts(payload: pa.Array, kind: pa.DataType) -> list[pa.Array]:
+    """Arrow says only that some payload is no text: the few around it are then decoded one by one."""
     try:
-        return payload.cast(kind)
+        return [payload.cast(kind)]
     except pa.ArrowInvalid:
-        return pa.array([_decoded(one) for one in payload.to_pylist()], kind)
+        if len(payload) <= _FEW:
+            return [pa.array([_decoded(one) for one in payload.to_pylist()], kind)]
+        half = len(payload) // 2
+        return [*_texts(payload.slice(0, half), kind), *_texts(payload.slice(half), kind)]
+
+
+_FEW = 500
 
 
 def _decoded(payload: bytes | None) -> str | None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+
+from stillwell.kernel.sql import name
 
 
 class Query:
     """SQL over one relation.
 
     Planning takes longer than judging ten thousand records. So the query is prepared, once for each schema of rows and
-    each worker: DuckDB collects the result of a prepared statement with one thread, hence workers of our own.
+    each thread: DuckDB collects the result of a prepared statement with one thread, hence workers of our own.
     """
 
     def __init__(self, database: duckdb.DuckDBPyConnection, relation: str, sql: str) -> None:
@@ -21,9 +24,12 @@ class Query:
         self._sql = sql
         self._sessions: dict[tuple[pa.Schema, int], _Session] = {}
 
-    def run(self, rows: pa.Table, worker: int) -> pa.Table:
-        """The result for these rows, in their order; a worker runs one query at a time."""
-        key = (rows.schema, worker)
+    def run(self, rows: pa.Table) -> pa.Table:
+        """The result for these rows, in their order."""
+        # DuckDB converts whatever is there, so give only what the query reads, and not nothing.
+        read = [column for column in rows.column_names if name(column) in self._sql]
+        rows = rows.select(read or rows.column_names[:1])
+        key = (rows.schema, get_ident())
         if key not in self._sessions:
             self._sessions[key] = _Session(self._database.cursor(), self._relation, self._sql, rows)
         return self._sessions[key].run(rows)

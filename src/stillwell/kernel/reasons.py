@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,9 @@ SHOWN = 200
 
 MASK = "***"
 
+PayloadSeen: TypeAlias = Callable[[pa.Array], pa.Array]
+"""What reasons of the payload itself show (string) for the records at these places."""
+
 _NO_RULE = np.zeros(0, bool)
 
 
@@ -35,11 +39,8 @@ class Explainer:
     verdicts: Verdicts
     hash_key: bytes | None = None
 
-    def reasons(self, judged: pa.Table, flags: Flags, payload_seen: pa.Array) -> pa.ListArray:
-        """For each row of the full way's result the reasons of every rule that failed, in the order of judging.
-
-        `payload_seen` (string, one a row) is what reasons of the payload itself show.
-        """
+    def reasons(self, judged: pa.Table, flags: Flags, payload_seen: PayloadSeen) -> pa.ListArray:
+        """For each row of the full way's result the reasons of every rule that failed, in the order of judging."""
         parts = []
         for rule in self.rules:
             rows = np.flatnonzero(flags.failed.get(rule.name, _NO_RULE))
@@ -60,11 +61,11 @@ class Explainer:
         return _lists(parts, len(judged), REPAIR)
 
     def _seen(
-        self, rule: Rule, judged: pa.Table, rows: npt.NDArray[np.int64], payload_seen: pa.Array
+        self, rule: Rule, judged: pa.Table, rows: npt.NDArray[np.int64], payload_seen: PayloadSeen
     ) -> pa.Array | str:
         if rule.kind in ("encoding", "format", "empty"):
             hidden = any(_all_ways(field) != {None} for field in self.contract.fields)
-            return MASK if hidden else payload_seen.take(pa.array(rows))
+            return MASK if hidden else payload_seen(pa.array(rows))
         seen = _whole(judged[OWN + "seen_" + seen_key(rule.name, self.verdicts)]).take(pa.array(rows))
         return self._masked(rule, pc.utf8_slice_codeunits(seen, 0, SHOWN))
 

@@ -117,18 +117,14 @@ def quarantined_rows(batch: pa.Table, trace: Trace, odd: Odd, rejected: Mask) ->
     return pa.table([*columns, reasons, struct], schema)
 
 
-def payload_seen(odd: pa.Table) -> pa.Array:
+def payload_seen(odd: pa.Table, at: pa.Array) -> pa.Array:
     """What reasons of the payload itself show: the beginning of the text, or of the bytes where they are none."""
     if OWN + "payload" not in odd.column_names:
-        return pa.nulls(len(odd), pa.string())
-    text = one_array(odd[OWN + "text"]).cast(pa.string())
-    seen = pc.utf8_slice_codeunits(text, 0, SHOWN)
-    bad = text.is_null().to_numpy(zero_copy_only=False)
-    if not bad.any():
-        return seen
-    payloads = odd[OWN + "payload"].filter(pa.array(bad)).to_pylist()
-    shown = [None if one is None else one[:SHOWN].decode(errors="backslashreplace") for one in payloads]
-    return pc.replace_with_mask(seen, pa.array(bad), pa.array(shown, pa.string()))
+        return pa.nulls(len(at), pa.string())
+    payloads = odd[OWN + "payload"].take(at).to_pylist()
+    # A character takes four bytes at most.
+    shown = (None if one is None else one[: 4 * SHOWN].decode(errors="backslashreplace") for one in payloads)
+    return pa.array([None if one is None else one[:SHOWN] for one in shown], pa.string())
 
 
 def facts(batch: pa.Table, accepted: pa.Table, quarantined: pa.Table) -> Mapping[int, Facts]:

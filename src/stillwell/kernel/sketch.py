@@ -36,9 +36,7 @@ class Sparse:
     @staticmethod
     def merge(parts: list[Sparse], how: np.ufunc) -> Sparse:
         """Entries of the same cell and key combined by `how` (np.add or np.maximum); values are positive."""
-        cell, key, value = (
-            np.concatenate([getattr(part, name) for part in parts]) for name in ("cell", "key", "value")
-        )
+        cell, key, value = (_concatenated([getattr(part, name) for part in parts]) for name in ("cell", "key", "value"))
         if not len(key):
             return Sparse(cell, key, value)
         codes = _Codes.of(cell, key, int(cell.max()) + 1)
@@ -60,6 +58,10 @@ class Sparse:
         """Keys and values of one cell."""
         low, high = np.searchsorted(self.cell, [cell, cell + 1])
         return self.key[low:high], self.value[low:high]
+
+
+def _concatenated(parts: list[Ints]) -> Ints:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _starts(ordered: Ints) -> Ints:
