@@ -32,6 +32,7 @@ def test_a_range_in_words(limits: Limits, words: str) -> None:
     [
         (1e300, "1e+300"),
         (Decimal("1.50"), "1.50"),
+        (Decimal("2.2E+2"), "220"),
         (dt.datetime(2024, 1, 31, 8, tzinfo=dt.UTC), "2024-01-31T08:00:00Z"),
         (dt.time(8, 30), "08:30:00"),
         ("x", "x"),

@@ -32,15 +32,27 @@ class Word:
     text: str
 
 
+class Outside(str):
+    """A text of the envelope, where there are only texts."""
+
+    __slots__ = ()
+
+
 class Json:
-    """JSON as RFC 8259 has it, with what DuckDB's reader allows besides: a comma at the end, NaN and infinities."""
+    """JSON as RFC 8259 has it; unless strict, a comma may stand at the end and NaN and infinities are words.
+
+    Of two members with one name the first counts; a strict record may not have two at its top.
+    """
 
     _BLANK = re.compile(r"[ \t\n\r]*")
     _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*"')
     _WORD = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null|-?(?i:nan|inf(?:inity)?)")
 
-    def __init__(self, text: str) -> None:
-        self._text, self._at = text, 0
+    _FOREIGN = re.compile(r"-?(?:nan|inf)", re.IGNORECASE)
+
+    def __init__(self, text: str, *, strict: bool = False) -> None:
+        self._text, self._at, self._strict = text, 0, strict
+        self._depth = 0
 
     def read(self) -> Any:
         value = self._value()
@@ -61,6 +73,8 @@ class Json:
             raise NotJson
         self._at = found.end()
         if here != '"':
+            if self._strict and self._FOREIGN.match(found[0]):
+                raise NotJson
             return Word(found[0])
         text = json.loads(found[0])
         if any("\ud800" <= char <= "\udfff" for char in text):
@@ -70,14 +84,17 @@ class Json:
     def _array(self) -> list[Any]:
         items = []
         self._at += 1
+        self._depth += 1
         while not self._closes("]"):
             items.append(self._value())
             self._comma("]")
+        self._depth -= 1
         return items
 
     def _object(self) -> dict[str, Any]:
         members: dict[str, Any] = {}
         self._at += 1
+        self._depth += 1
         while not self._closes("}"):
             if self._text[self._at : self._at + 1] != '"':
                 raise NotJson
@@ -86,9 +103,12 @@ class Json:
             if self._text[self._at : self._at + 1] != ":":
                 raise NotJson
             self._at += 1
-            # Of two members with one name the first counts.
-            members.setdefault(name, self._value())
+            value = self._value()
+            if self._strict and self._depth == 1 and name in members:
+                raise NotJson
+            members.setdefault(name, value)
             self._comma("}")
+        self._depth -= 1
         return members
 
     def _closes(self, bracket: str) -> bool:
@@ -102,6 +122,8 @@ class Json:
         after = self._text[self._at : self._at + 1]
         if after == ",":
             self._at += 1
+            if self._strict and self._closes(bracket):
+                raise NotJson
         elif after != bracket:
             raise NotJson
 
@@ -149,6 +171,10 @@ TIMESTAMP = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?"
     r"(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
+STRICT_NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)")
+STRICT_TIMESTAMP = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 CLOCK = re.compile(r"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?")
 GERMAN = re.compile(r"([0-9]{2})\.([0-9]{2})\.([0-9]{4}) ([0-9]{2}):([0-9]{2})")
 
@@ -161,25 +187,27 @@ def typed(one: Field, text: str) -> Any:
         return None
 
 
-def _number(text: str) -> str:
-    found = NUMBER.fullmatch(text)
+def _number(one: Field, text: str) -> str:
+    found = (STRICT_NUMBER if one.strict else NUMBER).fullmatch(text)
     if not found:
         raise ValueError(text)
     return found[1].replace("_", "")
 
 
-def _double(_: Field, text: str) -> float | None:
-    value = float(_number(text))
+def _double(one: Field, text: str) -> float | None:
+    value = float(_number(one, text))
     return value if math.isfinite(value) else None
 
 
-def _integer(_: Field, text: str) -> int | None:
-    value = _exact(_number(text), 38, 0)
+def _integer(one: Field, text: str) -> int | None:
+    if one.strict and not re.fullmatch("-?(0|[1-9][0-9]*)", text):
+        return None
+    value = _exact(_number(one, text), 38, 0)
     return int(value) if value is not None and -(2**63) <= value < 2**63 else None
 
 
 def _decimal(one: Field, text: str) -> Decimal | None:
-    return _exact(_number(text), one.precision or 38, one.scale or 0)
+    return _exact(_number(one, text), one.precision or 38, one.scale or 0)
 
 
 def _exact(number: str, precision: int, scale: int) -> Decimal | None:
@@ -191,8 +219,8 @@ def _exact(number: str, precision: int, scale: int) -> Decimal | None:
         return round(value, scale) if fits else None
 
 
-def _boolean(_: Field, text: str) -> bool | None:
-    return {"true": True, "false": False}.get(text.lower())
+def _boolean(one: Field, text: str) -> bool | None:
+    return {"true": True, "false": False}.get(text if one.strict else text.lower())
 
 
 def _timestamp(one: Field, text: str) -> dt.datetime | None:
@@ -207,7 +235,7 @@ def _timestamp(one: Field, text: str) -> dt.datetime | None:
 
 
 def _iso(one: Field, text: str) -> dt.datetime:
-    found = TIMESTAMP.fullmatch(text)
+    found = (STRICT_TIMESTAMP if one.strict else TIMESTAMP).fullmatch(text)
     if not found:
         raise ValueError(text)
     date, hour, minute, second, fraction, offset = found.groups()
@@ -241,7 +269,7 @@ def in_zone(naive: dt.datetime, zone: str) -> dt.datetime:
 
 def _epoch(one: Field, text: str) -> dt.datetime | None:
     with localcontext(prec=2000):
-        seconds = Decimal(_number(text)).quantize(Decimal("1e-9"), ROUND_HALF_UP)
+        seconds = Decimal(_number(one, text)).quantize(Decimal("1e-9"), ROUND_HALF_UP)
         micros = int((seconds * 1_000_000).quantize(Decimal(1), ROUND_HALF_UP))
     return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=micros)
 
@@ -260,9 +288,9 @@ def _date(_: Field, text: str) -> dt.date:
     return dt.date.fromisoformat(text)
 
 
-def _time(_: Field, text: str) -> dt.time:
+def _time(one: Field, text: str) -> dt.time:
     found = CLOCK.fullmatch(text)
-    if not found:
+    if not found or (one.strict and found[3] is None):
         raise ValueError(text)
     hour, minute, second, fraction = found.groups()
     return dt.time(int(hour), int(minute), int(second or 0), _micros(fraction))
@@ -285,6 +313,16 @@ _TYPED: Mapping[str, Callable[[Field, str], Any]] = {
 }
 
 
+def of_kind(one: Field, raw: Any) -> bool:
+    """Whether a JSON scalar is of the kind in which a strict field is written: a text, or a word."""
+    if isinstance(raw, Outside):
+        return True
+    if one.type in ("timestamp", "date", "time"):
+        kinds = {form.startswith("epoch") for form in one.parse_formats}
+        return len(kinds) == 2 or isinstance(raw, Word) == (kinds == {True})
+    return isinstance(raw, Word) == (one.type != "string")
+
+
 def cleaned(one: Field, raw: Any) -> str | None:
     """The text of a JSON scalar after `missing` and `clean`."""
     text = scalar_text(raw)
@@ -299,8 +337,14 @@ def cleaned(one: Field, raw: Any) -> str | None:
         return None
     if after is not None and one.type in ("integer", "double", "decimal") and NUMBER.fullmatch(after):
         numbers = [float(word) for word in one.missing if NUMBER.fullmatch(word)]
-        return None if float(_number(after)) in numbers else after
+        return None if float(_lenient(after)) in numbers else after
     return after
+
+
+def _lenient(text: str) -> str:
+    found = NUMBER.fullmatch(text)
+    assert found
+    return found[1].replace("_", "")
 
 
 def _clean(one: Field, step: Any, text: str) -> str | None:
@@ -317,7 +361,10 @@ def _clean(one: Field, step: Any, text: str) -> str | None:
         return dict(step.mapping).get(text, text)
     # Character by character; utf8proc, which DuckDB uses, has one capital for `ß`.
     text = text.replace("ß", "ẞ") if step.kind == "upper" else text
-    changed = (char.lower() if step.kind == "lower" else char.upper() for char in text)
+    small = step.kind == "lower"
+    # utf8proc has one small letter for `İ` too.
+    text = text.replace("İ", "i") if small else text
+    changed = (char.lower() if small else char.upper() for char in text)
     return "".join(new if len(new) == 1 else old for old, new in zip(text, changed, strict=True))
 
 
@@ -393,7 +440,7 @@ class Judge:
         except UnicodeDecodeError:
             return Outcome(QUARANTINED, None, {"payload.encoding"})
         try:
-            record = Json(text).read()
+            record = Json(text, strict=self.contract.parsing == "strict").read()
         except NotJson:
             record = None
         if not isinstance(record, dict):
@@ -436,13 +483,17 @@ class Judge:
         if raw is ABSENT:
             return (one.default, True) if one.has_default else (None, False)
         if one.type in ("object", "array", "json"):
-            if raw == Word("null"):
+            if raw == Word("null") or (isinstance(raw, Word | str) and scalar_text(raw) in one.missing):
                 return None, False
             return self._nested(one, rules, raw), True
         if isinstance(raw, dict | list):
             return None, True
         text = cleaned(one, raw)
-        return (None, False) if text is None else (typed(one, text), True)
+        if text is None:
+            return None, False
+        if one.strict and not one.clean and not of_kind(one, raw):
+            return None, True
+        return typed(one, text), True
 
     def _nested(self, one: Field, rules: str, raw: Any) -> Any:
         if one.type == "json":
@@ -491,7 +542,7 @@ def _locate(one: Field, record: dict[str, Any], envelope: Mapping[str, str | Non
     for path in one.paths:
         if path.envelope is not None:
             part = envelope[path.envelope]
-            return ABSENT if part is None else part
+            return ABSENT if part is None else Outside(part)
         found = _at(record, path.steps)
         if found is not ABSENT:
             return found

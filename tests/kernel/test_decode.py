@@ -9,7 +9,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from stillwell.errors import ContractError
+from stillwell.errors import ContractError, StillwellError
 from stillwell.kernel import Format, Kernel
 from stillwell.kernel.base import COLUMNS
 from stillwell.kernel.decode import pointer
@@ -249,3 +249,11 @@ def test_undeclared_columns_of_typed_records_are_kept_as_json():
     records = pa.array([{"a": 1, "b": "x", "c": 1.5}, {"a": None, "b": None, "c": None}])
     judged = judge("other_fields: keep\nfields: {a: {type: integer}}", typed(records))
     assert judged.accepted["other_fields"].to_pylist() == ['{"b":"x","c":1.5}', '{"b":null,"c":null}']
+
+
+def test_a_column_that_is_read_may_not_come_twice():
+    form = Format("csv", {"header": ["a", "b", "b"]})
+    assert judge("fields: {a: {type: integer}}", [b"1,2,3"], format=form).accepted["a"].to_pylist() == [1]
+    with pytest.raises(StillwellError, match="2 columns called `b`") as error:
+        judge("fields: {b: {type: integer}}", [b"1,2,3"], format=form)
+    assert error.value.problems[0].code == "double-column"

@@ -127,9 +127,13 @@ def before(text):
     return number if number.is_finite() else text
 
 
-def assert_as_the_reference(records):
+STRICT_GOOD = {**GOOD, "z": '"2024-06-01T12:00:00Z"', "at": '"12:00:00"'}
+WAYS = {"lenient": GOOD, "strict": STRICT_GOOD}
+
+
+def assert_as_the_reference(records, parsing="lenient"):
     table = batch(records, key=pa_keys(len(records)))
-    rules = contract(EVERYTHING)
+    rules = contract(f"parsing: {parsing}\n{EVERYTHING}")
     judged = judge(rules, table)
     assert judged.read == len(records) == len(judged.accepted) + len(judged.quarantined)
     for offset, (record, found) in enumerate(zip(records, outcomes(judged), strict=True)):
@@ -150,14 +154,18 @@ def pa_keys(length):
     return [str(offset).encode() if offset % 3 else None for offset in range(length)]
 
 
-def test_each_odd_value_in_each_field_is_judged_as_the_reference_judges():
-    assert_as_the_reference(everything(GOOD))
+@pytest.mark.parametrize("parsing", WAYS)
+def test_each_odd_value_in_each_field_is_judged_as_the_reference_judges(parsing):
+    records = everything(WAYS[parsing])
+    assert_as_the_reference(records, parsing)
+    assert judge(f"parsing: {parsing}\n{EVERYTHING}", records[:1]).verdicts.to_pylist() == [0]
 
 
+@pytest.mark.parametrize("parsing", WAYS)
 @fixed
-@given(st.lists(payloads(GOOD), min_size=10, max_size=40))
-def test_any_payloads_are_judged_as_the_reference_judges(records):
-    assert_as_the_reference(records)
+@given(data=st.data())
+def test_any_payloads_are_judged_as_the_reference_judges(parsing, data):
+    assert_as_the_reference(data.draw(st.lists(payloads(WAYS[parsing]), min_size=10, max_size=40)), parsing)
 
 
 STREAM = """

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwell.kernel.base import Format
-from stillwell.kernel.prepare import ingest_times, one_array, readable, relation, utf8
+from stillwell.kernel.prepare import _cut, ingest_times, one_array, readable, relation, utf8
 from tests.kernel.odd import fixed
 from tests.kernel.records import CLOCK, batch
 
@@ -68,6 +68,23 @@ def test_lines_that_the_standard_library_writes_are_read_back(texts):
     line = Line()
     csv.writer(line, lineterminator="", quoting=csv.QUOTE_ALL).writerow(texts)
     assert cells(line.text.encode()) == texts
+
+
+@fixed
+@given(
+    st.lists(st.none() | st.text('"a,|^ é\n', max_size=9), min_size=1, max_size=6),
+    st.sampled_from([",", "|", ",|", '"', '",']),
+    st.sampled_from(['"', "^", " ", "a"]),
+)
+def test_lines_together_are_cut_as_each_alone(lines, delimiter, quote):
+    payloads = [None if line is None else line.encode() for line in lines]
+    rows = relation(batch(payloads), pa.array([CLOCK] * len(lines), pa.timestamp("us", tz="UTC")))
+    found = readable(rows, Format("csv", {"delimiter": delimiter, "quote": quote}))["_stillwell_cells"].to_pylist()
+    assert found == [None if line is None else _alone(line, delimiter, quote) for line in lines]
+
+
+def _alone(line, delimiter, quote):
+    return _cut(line, delimiter, quote) if quote in line else line.split(delimiter)
 
 
 def test_quotes_that_do_not_close_take_no_time():

@@ -97,10 +97,11 @@ FIELD = Thing(
 
 @dataclass(frozen=True)
 class Templates:
-    """The named templates that a field's `type` may be, and what means null in every field."""
+    """The named templates that a field's `type` may be, and what the contract says of every field."""
 
     types: Mapping[str, Node]
     missing: tuple[str, ...] = ()
+    strict: bool = False
 
 
 def read_fields(node: Node, path: str, templates: Templates, reading: Reading) -> tuple[Field, ...]:
@@ -136,6 +137,7 @@ def read_field(name: str, node: Node, path: str, templates: Templates, reading: 
         kind,
         required=values.get("required", False),
         missing=tuple(dict.fromkeys((*templates.missing, *values.get("missing", ())))),
+        strict=templates.strict,
         clean=_clean(values.get("clean", ()), f"{path}.clean", reading),
         zone=values.get("zone", "UTC"),
         precision=values.get("precision"),

@@ -70,6 +70,7 @@ CONTRACT = Thing(
         Key("key", ListOf(TEXT, lone=True), "Whose history: one field or several."),
         Key("identity", ListOf(TEXT), "The fields that make a record one record."),
         Key("missing", ListOf(TEXT), "Raw values that mean null, in every field."),
+        Key("parsing", choice("lenient", "strict"), "Whether values may be written as other kinds; lenient."),
         Key("other_fields", choice("ignore", "keep", "warn", "reject"), "What to do with fields nobody declared."),
         Key("types", MapOf(Defined("field"), NAME), "Named templates of fields; a field's own keys win."),
         Key("include", ListOf(TEXT), "Other local files whose `types` and `lookups` are taken."),
@@ -113,7 +114,8 @@ def parse(text: str, *, file: str = "") -> Contract:
 
 
 def _contract(values: Mapping[str, Any], reading: Reading) -> Contract:
-    templates = Templates(values.get("types", {}), values.get("missing", ()))
+    parsing = values.get("parsing", "lenient")
+    templates = Templates(values.get("types", {}), values.get("missing", ()), strict=parsing == "strict")
     for name in templates.types:
         read_field(name, templates.types[name], f"types.{name}", templates, reading)
     lookups = tuple(_lookup(name, one, templates, reading) for name, one in values.get("lookups", {}).items())
@@ -130,6 +132,7 @@ def _contract(values: Mapping[str, Any], reading: Reading) -> Contract:
         key=values.get("key", ()),
         identity=values.get("identity", ()),
         missing=templates.missing,
+        parsing=parsing,
         other_fields=values.get("other_fields", "ignore"),
         rules=read_rules(values["rules"], "rules", scope, reading) if "rules" in values else (),
         sequence=read_sequence(values["sequence"], "sequence", by_name, scope, reading) if "sequence" in values else (),

@@ -130,7 +130,10 @@ class PlugIn:
 
 @dataclass(frozen=True)
 class Field:
-    """One field. `formats` of the types timestamp, date and time say how to parse; of strings, what to check."""
+    """One field; `strict` is what the contract's `parsing` says.
+
+    `parse_formats` say how to parse times; `formats` among the constraints what to check of texts.
+    """
 
     name: str
     type: str
@@ -140,6 +143,7 @@ class Field:
     default: Literal_ = None
     has_default: bool = False
     missing: tuple[str, ...] = ()
+    strict: bool = False
     clean: tuple[Clean, ...] = ()
     parse_formats: tuple[str, ...] = ("iso",)
     zone: str = "UTC"
@@ -244,6 +248,7 @@ class Contract:
     key: tuple[str, ...] = ()
     identity: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    parsing: Literal["lenient", "strict"] = "lenient"
     other_fields: Literal["ignore", "keep", "warn", "reject"] = "ignore"
     rules: tuple[RecordRule, ...] = ()
     sequence: tuple[SequenceRule, ...] = ()
@@ -279,6 +284,8 @@ def show(value: object) -> str:
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, float) and value.is_integer():
         return str(int(value)) if abs(value) < 1e15 else repr(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
     return str(value)
 
 

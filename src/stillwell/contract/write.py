@@ -16,21 +16,22 @@ def _lines(node: Map, indent: str) -> list[str]:
     lines = []
     for name, value in node.entries.items():
         if isinstance(value, Map) and value.entries:
-            lines += [f"{indent}{_quoted(name)}:\n", *_lines(value, indent + "  ")]
+            lines += [f"{indent}{quoted(name)}:\n", *_lines(value, indent + "  ")]
         else:
-            lines.append(f"{indent}{_quoted(name)}: {_flow(value)}\n")
+            lines.append(f"{indent}{quoted(name)}: {_flow(value)}\n")
     return lines
 
 
 def _flow(node: Node) -> str:
     if isinstance(node, Map):
-        return "{" + ", ".join(f"{_quoted(name)}: {_flow(value)}" for name, value in node.entries.items()) + "}"
+        return "{" + ", ".join(f"{quoted(name)}: {_flow(value)}" for name, value in node.entries.items()) + "}"
     if isinstance(node, List):
         return "[" + ", ".join(_flow(item) for item in node.items) + "]"
-    return _quoted(node.value) if isinstance(node, Text) else _quoted("")
+    return quoted(node.value) if isinstance(node, Text) else quoted("")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text in double quotes, on one line."""
     return '"' + "".join(_ESCAPES.get(char) or _printable(char) for char in text) + '"'
 
 

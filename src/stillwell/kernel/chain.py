@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from math import isfinite
 
@@ -12,7 +12,7 @@ from stillwell.contract.model import Clean, Field, Fix
 from stillwell.errors import ContractError, Where, fail
 from stillwell.kernel.constraint import bad, clamped, literal
 from stillwell.kernel.decode import Located, pointer
-from stillwell.kernel.parse import NUMBER, duckdb_type, parse, parse_json, quick_cast
+from stillwell.kernel.parse import NUMBER, duckdb_type, of_kind, parse, parse_json, quick_cast
 from stillwell.kernel.sql import NOW, Levels, name, own, text, texts
 
 _NOW = name(NOW)
@@ -53,6 +53,8 @@ class Chain:
 
     def run(self, located: Located, present: str) -> None:
         """From a raw value to the final one; `present` is true where the field's container could be read."""
+        if located.native:
+            self._field = replace(self._field, strict=False)
         field = self._field
         seen = self._let("seen", located.raw)
         if field.has_default:
@@ -76,7 +78,7 @@ class Chain:
         if not is_json:
             return seen
         if self._field.type in ("object", "array", "json"):
-            return f"nullif({seen}, 'null')"
+            return _nested_text(self._field, seen)
         return (
             f"CASE WHEN starts_with({seen}, '\"') THEN json_extract_string({seen}, '$') ELSE nullif({seen}, 'null') END"
         )
@@ -88,6 +90,8 @@ class Chain:
             return
         if field.type == "json":
             converted = raw if json else f"CASE WHEN json_valid({raw}) THEN {raw} END"
+        elif field.type == "string" and json and field.strict and not field.clean:
+            converted = f"CASE WHEN {of_kind(field, json)} THEN {raw} END"
         elif field.type == "string" and json:
             # JSON text of a string begins with a quote; a brace or bracket is a structure, which is no text.
             converted = f"CASE WHEN starts_with({json}, '{{') OR starts_with({json}, '[') THEN NULL ELSE {raw} END"
@@ -227,6 +231,14 @@ def cleaned(field: Field, raw: str, is_number: str = "false") -> str:
     return f"CASE WHEN {' OR '.join(same)} THEN NULL ELSE {value} END"
 
 
+def _nested_text(field: Field, json: str) -> str:
+    """SQL of the JSON text of a structure: NULL for `null`, and for a text or a number that is among `missing`."""
+    text = f"nullif({json}, 'null')"
+    if not field.missing:
+        return text
+    return f"CASE WHEN json_extract_string({json}, '$') IN {texts(field.missing)} THEN NULL ELSE {text} END"
+
+
 def _map(_: Field, step: Clean, value: str) -> str:
     cases = " ".join(
         f"WHEN {value} = {text(old)} THEN {'NULL' if new is None else text(new)}" for old, new in step.mapping
@@ -235,15 +247,15 @@ def _map(_: Field, step: Clean, value: str) -> str:
 
 
 def _strip_unit(field: Field, _: Clean, value: str) -> str:
-    bare = f"trim({value})"
+    bare = f"trim({value}, ' ')"
     unit = text(field.unit or "")
-    stripped = f"rtrim(left({bare}, length({bare}) - length({unit})))"
+    stripped = f"rtrim(left({bare}, length({bare}) - length({unit})), ' ')"
     return f"CASE WHEN ends_with({bare}, {unit}) THEN {stripped} ELSE {value} END"
 
 
 _CLEAN: Mapping[str, Callable[[Field, Clean, str], str]] = {
     "trim": lambda _, __, value: f"trim({value}, ' ' || chr(9) || chr(10) || chr(13))",
-    "squeeze": lambda _, __, value: f"trim(regexp_replace({value}, '[ \\t\\r\\n]+', ' ', 'g'))",
+    "squeeze": lambda _, __, value: f"trim(regexp_replace({value}, '[ \\t\\r\\n]+', ' ', 'g'), ' ')",
     "lower": lambda _, __, value: f"lower({value})",
     "upper": lambda _, __, value: f"upper({value})",
     "strip_unit": _strip_unit,
@@ -276,9 +288,10 @@ def _present_element(item: Field, json: str, depth: int) -> str:
     if item.type == "json":
         return f"nullif({json}, 'null')"
     raw = _element_text(item, json)
+    strict = f"WHEN NOT {of_kind(item, json)} THEN NULL " if item.strict and not item.clean else ""
     if item.type == "string":
-        return f"CASE WHEN {json}[1] IN ('{{', '[') THEN NULL ELSE {raw} END"
-    return parse(item, raw)
+        return f"CASE WHEN {json}[1] IN ('{{', '[') THEN NULL {strict}ELSE {raw} END"
+    return f"CASE {strict}ELSE {parse(item, raw)} END" if strict else parse(item, raw)
 
 
 def _element_text(item: Field, json: str) -> str:
@@ -302,7 +315,8 @@ def element_bad(item: Field, json: str, depth: int, rules: str) -> list[tuple[st
             path=rules[:-1],
         )
     value = element(item, json, depth)
-    raw = f"nullif({json}, 'null')" if item.type in ("object", "array", "json") else _element_text(item, json)
+    nested = item.type in ("object", "array", "json")
+    raw = _nested_text(item, json) if nested else _element_text(item, json)
     given = f"({json} IS NULL OR ({raw}) IS NOT NULL)" if item.has_default else f"({raw}) IS NOT NULL"
     found = [(f"{rules}type", f"{given} AND ({value}) IS NULL")]
     for _, prefix, constraints in item.levels():

@@ -78,7 +78,7 @@ _CASTABLE = {"integer", "double", "decimal", "timestamp", "date", "time", "boole
 
 def _has_format(form: str, value: str) -> str:
     shape = f"regexp_full_match({value}, {text(PATTERNS[form])})"
-    return f"CASE WHEN {shape} THEN {luhn(value)} ELSE false END" if form == "card-number" else shape
+    return f"CASE WHEN NOT {shape} THEN false ELSE {luhn(value)} END" if form == "card-number" else shape
 
 
 def _matches(value: str, pattern: str) -> str:

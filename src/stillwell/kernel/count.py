@@ -21,7 +21,7 @@ from stillwell.kernel.sql import OWN
 from stillwell.kernel.tally import Cell, FieldTally, RuleTally, Tally
 
 _MICROSECOND = dt.timedelta(microseconds=1)
-_OF_VALUES = {"type", "pattern", "format_name", "allowed", "length", "range"}
+OF_VALUES = {"type", "pattern", "format_name", "allowed", "length", "range"}
 """Kinds of rules that say a value is no good, and that are not evaluated where there is no value."""
 
 _NUMBERS = {"integer", "double", "decimal", "boolean"}
@@ -134,12 +134,12 @@ class Counter:
         return flags.any_failed(
             rule.name
             for rule in self._rules
-            if rule.fields == (field,) and rule.kind in _OF_VALUES and rule.severity != "warn"
+            if rule.fields == (field,) and rule.kind in OF_VALUES and rule.severity != "warn"
         )
 
     def _mended(self, flags: Flags, field: str) -> Mask:
         return flags.any_repaired(
-            rule.name for rule in self._rules if rule.fields == (field,) and rule.kind in _OF_VALUES
+            rule.name for rule in self._rules if rule.fields == (field,) and rule.kind in OF_VALUES
         )
 
     def _rule(
@@ -149,7 +149,7 @@ class Counter:
         evaluated = f"{OWN}evaluated_{rule.name}"
         if evaluated in plain.rows.column_names:
             skipped += _by_cell(plain.cell[~plain.rows[evaluated].to_numpy()], size)
-        elif rule.kind in _OF_VALUES and rule.fields[0] in nulls:
+        elif rule.kind in OF_VALUES and rule.fields[0] in nulls:
             skipped += nulls[rule.fields[0]]
         mended = flags.repaired.get(rule.name)
         return RuleTally(

@@ -12,7 +12,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from stillwell.contract.model import Contract, Field, Path
-from stillwell.errors import ContractError, Where, fail
+from stillwell.errors import ContractError, StillwellError, Where, fail
 from stillwell.kernel.sql import Levels, name, own, text
 
 TEXT = own("text")
@@ -28,7 +28,7 @@ ENVELOPE = {"key", "topic", "partition", "offset", "ingest_time"}
 class Located:
     """SQL of a raw value: `json` is its JSON text (`null` included), `text` its plain text; one of them is set.
 
-    `number` says that a plain text comes from a column of numbers.
+    `number` says that a plain text comes from a column of numbers, `native` that it stands for what was typed already.
 
     NULL means absent; delimited text and typed records know no difference between absent and null.
     """
@@ -36,6 +36,7 @@ class Located:
     json: str | None = None
     text: str | None = None
     number: bool = False
+    native: bool = False
 
     @property
     def raw(self) -> str:
@@ -84,7 +85,8 @@ def locate(field: Field, decoder: Decoder) -> Located:
     if all(one.json for one in found):
         return Located(json=f"coalesce({', '.join(one.raw for one in found)})")
     as_text = (f"json_extract_string({one.json}, '$')" if one.json else one.raw for one in found)
-    return Located(text=f"coalesce({', '.join(as_text)})")
+    number, native = (all(getattr(one, said) for one in found) for said in ("number", "native"))
+    return Located(text=f"coalesce({', '.join(as_text)})", number=number, native=native)
 
 
 def _at(field: Field, path: Path, decoder: Decoder) -> Located | None:
@@ -100,13 +102,17 @@ def _at(field: Field, path: Path, decoder: Decoder) -> Located | None:
             path=f"fields.{field.name}.from",
         )
     column = own("now") if path.envelope == "ingest_time" else own(path.envelope)
-    return Located(text=f"CAST({column} AS VARCHAR)")
+    # Of a payload that cannot be read no field is judged, wherever it comes from.
+    return Located(
+        text=f"CASE WHEN {OK} THEN CAST({column} AS VARCHAR) END", native=path.envelope not in ("key", "topic")
+    )
 
 
 class Json:
     """A JSON object a record."""
 
     def __init__(self, contract: Contract) -> None:
+        self._strict = contract.parsing == "strict"
         self._paths = declared_paths(contract)
         self._index = {path: position for position, path in enumerate(self._paths, start=1)}
 
@@ -114,7 +120,7 @@ class Json:
         """Guard first, then take out every path in one call: an error inside would fail the whole batch."""
         # What is valid and begins with a brace is an object.
         opened = f"starts_with(ltrim({TEXT}, ' ' || chr(9) || chr(10) || chr(13)), '{{')"
-        valid = f"json_valid({TEXT})"
+        valid = f"json_valid({TEXT})" + (f" AND {strict_json(TEXT)}" if self._strict else "")
         levels.add(0, OK, f"coalesce(CASE WHEN starts_with({TEXT}, '{{') OR {opened} THEN {valid} END, false)")
         pointers = ", ".join(text(pointer(path.steps)) for path in self._paths)
         values = f"json_extract({TEXT}, [{pointers}])" if pointers else "NULL"
@@ -132,18 +138,35 @@ class Json:
         return f"CASE WHEN {OK} AND len({keys}) > 0 THEN '{{' || array_to_string({pairs}, ',') || '}}' END"
 
 
+def strict_json(document: str) -> str:
+    """SQL that is true where what DuckDB reads as JSON is JSON by RFC 8259, and no key comes twice at the top."""
+    once = f"len(list_distinct(json_keys({document}))) = len(json_keys({document}))"
+    # Outside of strings: a comma before a closing bracket, NaN or an infinity.
+    bare = f"""regexp_replace({document}, '"([^"\\\\]|\\\\.)*"', '""', 'g')"""
+    foreign = f"regexp_matches({bare}, ',[ \\t\\r\\n]*[]}}]|(?i)nan|inf')"
+    return f"CASE WHEN json_valid({document}) THEN {once} AND NOT {foreign} ELSE false END"
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether values of an Arrow type are texts, which are parsed."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 class Delimited:
     """One line of delimited text a record, already cut into `_stillwell_cells` by `cells`."""
 
     def __init__(self, contract: Contract, columns: Sequence[str]) -> None:
         self._columns = list(columns)
         self._known = {str(path.steps[0]) for path in declared_paths(contract) if path.steps}
+        for path in declared_paths(contract):
+            _refuse_twice(_column(path), self._columns)
 
     def prepare(self, levels: Levels) -> None:
         levels.add(0, OK, f"coalesce(len({own('cells')}) = {len(self._columns)}, false)")
 
     def locate(self, path: Path) -> Located | None:
-        column = ".".join(str(step) for step in path.steps)
+        column = _column(path)
         if column not in self._columns:
             return None
         return Located(text=f"CASE WHEN {OK} THEN nullif({own('cells')}[{self._columns.index(column) + 1}], '') END")
@@ -152,6 +175,20 @@ class Delimited:
         extra = [column for column in self._columns if column not in self._known]
         pairs = ", ".join(f"{text(one)}, {own('cells')}[{self._columns.index(one) + 1}]" for one in extra)
         return f"CASE WHEN {OK} THEN CAST(json_object({pairs}) AS VARCHAR) END" if extra else "CAST(NULL AS VARCHAR)"
+
+
+def _column(path: Path) -> str:
+    return ".".join(str(step) for step in path.steps)
+
+
+def _refuse_twice(column: str, columns: Sequence[str]) -> None:
+    if columns.count(column) > 1:
+        raise fail(
+            StillwellError,
+            "double-column",
+            f"The data has {columns.count(column)} columns called `{column}`, and the contract reads one.",
+            "Give each column a name of its own: in the data, or by `header` in the options of the format.",
+        )
 
 
 class Typed:
@@ -173,7 +210,7 @@ class Typed:
         if pa.types.is_nested(kind):
             return Located(json=f"CAST(to_json({value}) AS VARCHAR)")
         number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-        return Located(text=f"CAST({value} AS VARCHAR)", number=number)
+        return Located(text=f"CAST({value} AS VARCHAR)", number=number, native=not is_text(kind))
 
     @staticmethod
     def _inside(kind: pa.DataType, value: str, steps: Sequence[str | int]) -> Located | None:

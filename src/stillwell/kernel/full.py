@@ -5,12 +5,17 @@ It is complete and makes no assumption about its records; `plain` only proves th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from stillwell.contract.model import Contract, Expression, RecordRule
+import pyarrow as pa
+
+from stillwell.contract.model import Contract, Expression, Field, RecordRule
 from stillwell.contract.rules import Rule
 from stillwell.kernel.chain import Chain, Verdicts
 from stillwell.kernel.decode import OK, TEXT, Decoder, locate
+from stillwell.kernel.native import Native, NativeChain, native
 from stillwell.kernel.sql import Levels, name, own
 
 SIZE = own("size")
@@ -26,16 +31,38 @@ class Full:
     others: str | None
 
 
-def full_query(contract: Contract, decoder: Decoder, rules: tuple[Rule, ...], *, typed: bool) -> Full:
-    """Compile the contract for one decoder.
+def full_query(
+    contract: Contract, decoder: Decoder, rules: tuple[Rule, ...], record: pa.StructType | None = None
+) -> Full:
+    """Compile the contract for one decoder; `record` are the columns of records that are typed already.
 
     Input columns: `_stillwell_now`, `_stillwell_size`, the payload as the decoder wants it, and the
     envelope. Output: every field under its own name, and one column for each entry of `verdicts`.
     """
-    levels, verdicts = Levels("odd"), Verdicts()
+    levels, read = Levels("odd"), partial(native, record=record) if record is not None else _no_native
+    verdicts, others = judgement(levels, contract, decoder, rules, read, typed=record is not None)
+    columns = [*(name(field.name) for field in contract.fields), *hashes(contract), *named(verdicts)]
+    columns += [others] if others else []
+    return Full(levels.select(columns), verdicts, others)
+
+
+def judgement(
+    levels: Levels,
+    contract: Contract,
+    decoder: Decoder,
+    rules: tuple[Rule, ...],
+    read: Callable[[Field], Native | None],
+    *,
+    typed: bool,
+) -> tuple[Verdicts, str | None]:
+    """Add the levels that judge: the columns of all verdicts, and of what the contract does not declare (or None).
+
+    `read` says of a field how it is taken from a typed column, where it can be.
+    """
+    verdicts = Verdicts()
     decoder.prepare(levels)
     _payload_rules(levels, verdicts, typed=typed)
-    _fields(contract, decoder, levels, verdicts)
+    _fields(contract, decoder, levels, verdicts, read)
     for rule in contract.rules:
         _record_rule(rule, levels, verdicts)
     others = None
@@ -46,15 +73,21 @@ def full_query(contract: Contract, decoder: Decoder, rules: tuple[Rule, ...], *,
                 levels.depth, own("failed_others"), f"CASE WHEN {OK} THEN {others} IS NOT NULL END"
             )
             verdicts.seen["other_fields"] = others
-    columns = [*(name(field.name) for field in contract.fields), *hashes(contract)]
-    columns += [
+    _refuse_unknown(rules, verdicts)
+    return verdicts, others
+
+
+def named(verdicts: Verdicts) -> list[str]:
+    """The columns of verdicts under the names by which they are found in a result."""
+    return [
         f"{column} AS {own(part + '_' + rule)}"
         for part in ("failed", "repaired", "before", "seen", "item")
         for rule, column in getattr(verdicts, part).items()
     ]
-    columns += [others] if others else []
-    _refuse_unknown(rules, verdicts)
-    return Full(levels.select(columns), verdicts, others)
+
+
+def _no_native(_: Field) -> None:
+    return None
 
 
 def hashes(contract: Contract) -> list[str]:
@@ -77,12 +110,24 @@ def _payload_rules(levels: Levels, verdicts: Verdicts, *, typed: bool) -> None:
     )
 
 
-def _fields(contract: Contract, decoder: Decoder, levels: Levels, verdicts: Verdicts) -> None:
+def _fields(
+    contract: Contract,
+    decoder: Decoder,
+    levels: Levels,
+    verdicts: Verdicts,
+    read: Callable[[Field], Native | None],
+) -> None:
     """First the fields that are read, then (from the next level on) those that are computed from them."""
-    read = [field for field in contract.fields if field.value is None]
-    for field in read:
-        chain = Chain(field, f"{field.name}.", levels, 2, verdicts)
-        chain.run(locate(field, decoder), OK)
+    for field in contract.fields:
+        if field.value is not None:
+            continue
+        taken = NativeChain(field, f"{field.name}.", levels, 2, verdicts)
+        chain: Chain = taken
+        found = read(field)
+        if found:
+            taken.take(found, OK)
+        else:
+            chain.run(locate(field, decoder), OK)
         levels.add(max(chain.level, 3), name(field.name), chain.value)
     for field in contract.fields:
         if field.value is not None:

@@ -15,10 +15,14 @@ from stillwell.contract.model import Contract
 from stillwell.kernel.base import Format, Judged
 from stillwell.kernel.bind import bind
 from stillwell.kernel.count import Counter
+from stillwell.kernel.counting import Counting
+from stillwell.kernel.counts import Counts, added
 from stillwell.kernel.parted import Parted, joined, parted
 from stillwell.kernel.prepare import ingest_times, relation, source_columns
 from stillwell.kernel.program import Program, compile_program
 from stillwell.kernel.rows import facts
+from stillwell.kernel.scan import Scan
+from stillwell.kernel.scanning import Scanning
 from stillwell.kernel.tally import merge
 from stillwell.kernel.ways import Ways
 
@@ -68,10 +72,11 @@ class Kernel:
         self._workers = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._workers, "kernel")
         # Workers of ours run the queries side by side: DuckDB need not part them again.
-        config: dict[str, Any] = {"threads": 1}
-        config |= {"memory_limit": memory} if memory else {}
-        self._database = duckdb.connect(":memory:", config=config)
+        self._config: dict[str, Any] = {"memory_limit": memory} if memory else {}
+        self._database = duckdb.connect(":memory:", config={"threads": 1, **self._config})
         self._shapes: dict[object, Ways] = {}
+        self._counting: dict[object, Counting] = {}
+        self._scanning: Scanning | None = None
         # Compile now what can be, so that a contract which cannot be judged is refused before any record is read.
         header = tuple(self.format.options.get("header") or ())
         self._ways(pa.struct([]) if self.format.name == "arrow" else None, header)
@@ -85,7 +90,10 @@ class Kernel:
         """Give threads and memory back; the kernel judges nothing more."""
         self._pool.shutdown()
         self._shapes.clear()
+        self._counting.clear()
         self._database.close()
+        if self._scanning is not None:
+            self._scanning.close()
 
     def judge(self, batch: pa.Table, clock: dt.datetime | None = None) -> Judged:
         """Judge a batch (`stillwell.kernel.base`); `clock` is the ingest time of records whose envelope has none.
@@ -100,10 +108,55 @@ class Kernel:
 
     def part(self, batch: pa.Table, clock: dt.datetime | None = None) -> Parted:
         """Judge without counting: the same verdicts, rows and reasons, but neither tally nor facts."""
-        return joined(self._parts(batch, clock, lambda part, _: part))
+        return joined(self._parts(batch, clock, lambda part, _: part, counted=False))
+
+    def count(self, data: pa.Table | Scan, clock: dt.datetime | None = None, *, samples: int = 1) -> Counts:
+        """Count what `judge` would say of a batch, or of a Parquet file, without any rows coming out.
+
+        `samples` is how many examples of each broken rule are kept.
+        """
+        clock = clock or dt.datetime.now(dt.UTC)
+        if isinstance(data, Scan):
+            return self._count_scan(data, clock, samples)
+        record = data.schema.field("record").type if "record" in data.column_names else None
+        columns = () if record is not None else source_columns(data, self.format)
+        key = (record, columns, samples)
+        if key not in self._counting:
+            ways = self._ways(record, columns)
+            self._counting[key] = Counting(ways, self.format, self._database, record, samples)
+        counting, now = self._counting[key], ingest_times(data, clock)
+
+        def piece(begin: int) -> Counts:
+            return counting.count(relation(data.slice(begin, step), now.slice(begin, step)))
+
+        step = self._step(len(data))
+        begins = range(0, max(len(data), 1), step)
+        return added(list(self._pool.map(piece, begins)), begins, samples)
+
+    def _count_scan(self, scan: Scan, clock: dt.datetime, samples: int) -> Counts:
+        """By DuckDB alone where it can read the file as the contract wants it, else batch by batch."""
+        if self._scanning is None:
+            self._scanning = Scanning(self.contract, self._workers, self._config, self._hash_key)
+        found = self._scanning.count(scan, clock, samples)
+        if found is not None:
+            return found
+        begins, parts = [], []
+        for begin, batch in scan.batches(self._workers * MOST_ROWS):
+            begins.append(begin)
+            parts.append(self.count(batch, clock, samples=samples))
+        return added(parts, begins, samples)
+
+    def _step(self, rows: int) -> int:
+        """How many rows a worker takes at a time."""
+        return min(MOST_ROWS, max(LEAST_ROWS, -(-rows // self._workers)))
 
     def _parts(
-        self, batch: pa.Table, clock: dt.datetime | None, then: Callable[[Parted, Counter], Result]
+        self,
+        batch: pa.Table,
+        clock: dt.datetime | None,
+        then: Callable[[Parted, Counter], Result],
+        *,
+        counted: bool = True,
     ) -> list[Result]:
         """Judge pieces of a batch side by side and go on with each while it is at hand.
 
@@ -116,14 +169,15 @@ class Kernel:
 
         def piece(begin: int) -> Result:
             some, moments = batch.slice(begin, step), now.slice(begin, step)
-            return then(parted(ways.program, some, moments, ways.judge(relation(some, moments))), counter)
+            both = ways.judge(relation(some, moments), counted=counted)
+            return then(parted(ways.program, some, moments, both), counter)
 
-        step = min(MOST_ROWS, max(LEAST_ROWS, -(-len(batch) // self._workers)))
+        step = self._step(len(batch))
         return list(self._pool.map(piece, range(0, max(len(batch), 1), step)))
 
     def _ways(self, record: pa.StructType | None, columns: tuple[str, ...]) -> Ways:
         key = (record, columns)
         if key not in self._shapes:
             program = compile_program(self.contract, self.format, columns, record)
-            self._shapes[key] = Ways(program, self.format, self._database, self._hash_key)
+            self._shapes[key] = Ways(program, self.format, self._database, self._hash_key, record)
         return self._shapes[key]

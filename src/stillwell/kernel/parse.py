@@ -1,9 +1,13 @@
 """The one grammar by which text becomes a typed value, whatever engine, decoder or library version is below.
 
-Numbers: an optional sign, digits with at most one point (and `_` between digits), an optional exponent; blanks around
-are ignored; `NaN`, infinities, hexadecimal and overflow are not numbers. An integer is a number without a fractional
-part, so `5.0` is one and `1.5` is not. Timestamps: ISO 8601 dates with time, optional fraction and offset; without
-offset they are in the field's zone.
+Lenient numbers: an optional sign, digits with at most one point (and `_` between digits), an optional exponent; blanks
+around are ignored; `NaN`, infinities, hexadecimal and overflow are not numbers. An integer is a number without a
+fractional part, so `5.0` is one and `1.5` is not. Lenient instants: ISO 8601 dates with time, optional fraction and
+offset; without offset they are in the field's zone.
+
+Strict (`parsing: strict`): numbers are those of JSON, integers digits only, instants those of RFC 3339, and a JSON
+value must be of the kind that its field is: no number in a text, no text in a number.
+
 Of a fraction six digits count. An hour that a zone skips is read with the offset before it, one that comes twice as the
 later. Patterns are read strictly, `dd` is two digits. All instants lie in the years 1 to 9999 (UTC).
 
@@ -21,10 +25,17 @@ from stillwell.kernel.sql import text
 BLANK = "[ \\t\\r\\n\\v\\f]*"
 DIGITS = "[0-9]+(_[0-9]+)*"
 NUMBER = f"{BLANK}[+-]?({DIGITS}[.]?({DIGITS})?|[.]{DIGITS})([eE][+-]?{DIGITS})?{BLANK}"
+STRICT_INTEGER = "-?(0|[1-9][0-9]*)"
+STRICT_NUMBER = f"{STRICT_INTEGER}([.][0-9]+)?([eE][+-]?[0-9]+)?"
 DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?"
+MINUTE = "([01][0-9]|2[0-3]):[0-5][0-9]"
+SECOND = "[0-5][0-9](\\.[0-9]{1,9})?"
+CLOCK = f"{MINUTE}(:{SECOND})?"
 OFFSET = "(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)"
-NAIVE = f"{DATE}[T ]{CLOCK}"
+STRICT_CLOCK = f"{MINUTE}:{SECOND}"
+NAIVE = f"{DATE}[T ]{STRICT_CLOCK}"
+MINUTES = f"{DATE}[T ]{MINUTE}{OFFSET}?"
+STRICT_INSTANT = f"{DATE}T{STRICT_CLOCK}(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 
 LARGEST_DOUBLE = "1.7976931348623157e308"
 EPOCH_MICROSECONDS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
@@ -81,19 +92,44 @@ def parse(field: Field, value: str, cast: str | None = None) -> str:
     if field.type in ("string", "json"):
         return value
     if field.type == "boolean":
-        return f"CASE lower({value}) WHEN 'true' THEN true WHEN 'false' THEN false END"
+        word = value if field.strict else f"lower({value})"
+        return f"CASE {word} WHEN 'true' THEN true WHEN 'false' THEN false END"
     if field.type in ("timestamp", "date", "time"):
         tries = [_parse_time(field, form, value, cast) for form in field.parse_formats]
         return tries[0] if len(tries) == 1 else f"coalesce({', '.join(tries)})"
-    return f"CASE WHEN regexp_full_match({value}, {text(NUMBER)}) THEN {_number(field, bare(value))} END"
+    number = f"WHEN {is_number(field, value)} THEN {_number(field, value if field.strict else bare(value))}"
+    if quick := quick_cast(field, value):
+        # Plain digits are what most numbers are, and need none of what the whole grammar needs.
+        number = f"WHEN regexp_full_match({value}, {text(_PLAIN[field.type])}) THEN {cast or quick} {number}"
+    return f"CASE {number} END"
+
+
+_PLAIN = {"integer": "-?(0|[1-9][0-9]{0,17})", "double": "-?(0|[1-9][0-9]{0,14})([.][0-9]{1,15})?"}
+
+
+def is_number(field: Field, value: str) -> str:
+    """SQL that is true for the text of a number, or of an integer where integers are strict."""
+    strict = STRICT_INTEGER if field.type == "integer" else STRICT_NUMBER
+    return f"regexp_full_match({value}, {text(strict if field.strict else NUMBER)})"
 
 
 def parse_json(field: Field, value: str, json: str, cast: str | None) -> str:
     """The same for the text `value` of a JSON value `json`: its numbers need no grammar, because JSON has one."""
+    if field.strict:
+        return f"CASE WHEN {of_kind(field, json)} THEN {parse(field, value, cast)} END"
     if field.type not in ("double", "integer"):
         return parse(field, value, cast)
     good = f"isfinite({cast})" if field.type == "double" else f"CAST({cast} AS VARCHAR) = {value}"
     return f"CASE WHEN NOT starts_with({json}, '\"') AND {good} THEN {cast} ELSE {parse(field, value)} END"
+
+
+def of_kind(field: Field, json: str) -> str:
+    """SQL that is true where a JSON value is of the kind, text or not, in which a strict field is written."""
+    quoted = f"starts_with({json}, '\"')"
+    if field.type in ("timestamp", "date", "time"):
+        kinds = {form in EPOCH_MICROSECONDS for form in field.parse_formats}
+        return "true" if len(kinds) == 2 else f"NOT {quoted}" if kinds == {True} else quoted
+    return quoted if field.type == "string" else f"NOT {quoted}"
 
 
 def bare(value: str) -> str:
@@ -109,9 +145,12 @@ def _number(field: Field, value: str) -> str:
     kind = "DECIMAL(38, 0)" if field.type == "integer" else duckdb_type(field)
     # A cast rounds: digits beyond the scale must be zeros.
     exact = f"TRY_CAST({value} AS {kind})"
+    # With an exponent the digits before it may be more than fit in the end, or all be zeros.
+    wide = f"TRY_CAST(TRY_CAST({value} AS DECIMAL(38, {scale})) AS {kind})"
     number = (
         f"CASE WHEN regexp_full_match({value}, '[+-]?[0-9]*([.][0-9]{{0,{scale}}}0*)?') THEN {exact} "
-        f"WHEN contains(lower({value}), 'e') AND {_places(value)} <= {scale} THEN {exact} END"
+        f"WHEN regexp_full_match({value}, '[+-]?[0.]+[eE].*') THEN CAST(0 AS {kind}) "
+        f"WHEN contains(lower({value}), 'e') AND {_places(value)} <= {scale} THEN {wide} END"
     )
     return f"TRY_CAST({number} AS BIGINT)" if field.type == "integer" else number
 
@@ -127,9 +166,14 @@ def _places(value: str) -> str:
 
 def _parse_time(field: Field, form: str, value: str, cast: str | None) -> str:
     if form in EPOCH_MICROSECONDS:
+        number = bare(value)
+        # What rounds to nothing may have an exponent that no decimal can have.
+        count = (
+            f"CASE WHEN abs(TRY_CAST({number} AS DOUBLE)) < 4e-10 THEN 0 ELSE TRY_CAST({number} AS DECIMAL(29, 9)) END"
+        )
         micros = (
-            f"CASE WHEN regexp_full_match({value}, {text(NUMBER)}) THEN "
-            f"TRY_CAST(round(TRY_CAST({bare(value)} AS DECIMAL(29, 9)) * {EPOCH_MICROSECONDS[form]}) AS BIGINT) END"
+            f"CASE WHEN {is_number(field, value)} THEN "
+            f"TRY_CAST(round({count} * {EPOCH_MICROSECONDS[form]}) AS BIGINT) END"
         )
         # Beyond the year 9999 nothing can be written back as ISO, so it is no timestamp.
         moment = (
@@ -142,13 +186,27 @@ def _parse_time(field: Field, form: str, value: str, cast: str | None) -> str:
         shape = f"regexp_full_match({value}, {text(DATE)}) AND {value} >= '0001'"
         return f"CASE WHEN {shape} THEN TRY_CAST({value} AS DATE) END"
     if field.type == "time":
-        return f"CASE WHEN regexp_full_match({value}, {text(CLOCK)}) THEN TRY_CAST({value} AS TIME) END"
+        clock = STRICT_CLOCK if field.strict else CLOCK
+        return f"CASE WHEN regexp_full_match({value}, {text(clock)}) THEN TRY_CAST({value} AS TIME) END"
     instant, naive = cast or f"TRY_CAST({value} AS TIMESTAMPTZ)", _in_zone(field, f"TRY_CAST({value} AS TIMESTAMP)")
+    if field.strict:
+        shape = f"regexp_full_match({value}, {text(STRICT_INSTANT)})"
+        return f"CASE WHEN {shape} AND {in_years(instant)} THEN {instant} END"
     return (
         f"CASE WHEN {common_instant(value, instant)} THEN {instant} "
         f"WHEN regexp_full_match({value}, {text(NAIVE + OFFSET)}) AND {in_years(instant)} THEN {instant} "
-        f"WHEN regexp_full_match({value}, {text(NAIVE)}) AND {in_years(naive)} THEN {naive} END"
+        f"WHEN regexp_full_match({value}, {text(NAIVE)}) AND {in_years(naive)} THEN {naive} "
+        f"WHEN regexp_full_match({value}, {text(MINUTES)}) THEN {_parse_minutes(field, value)} END"
     )
+
+
+def _parse_minutes(field: Field, value: str) -> str:
+    """The instant of a text without seconds, which casts of DuckDB 1 do not read."""
+    whole = f"(left({value}, 16) || ':00' || substring({value}, 17))"
+    instant = f"TRY_CAST({whole} AS TIMESTAMPTZ)"
+    naive = _in_zone(field, f"TRY_CAST({whole} AS TIMESTAMP)")
+    moment = f"CASE WHEN length({value}) > 16 THEN {instant} ELSE {naive} END"
+    return f"CASE WHEN {in_years(moment)} THEN {moment} END"
 
 
 def common_instant(value: str, instant: str) -> str:

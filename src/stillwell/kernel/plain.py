@@ -7,19 +7,27 @@ property test holds the two to each other. Measured: one typed JSON call instead
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from stillwell.contract.model import Contract, Field, Limits, Path
+from stillwell.contract.model import Contract, Field, Limits
 from stillwell.kernel.chain import cleaned
 from stillwell.kernel.constraint import bad
-from stillwell.kernel.decode import ENVELOPE, OK, RECORD, TEXT
+from stillwell.kernel.decode import ENVELOPE, TEXT
 from stillwell.kernel.full import hashes, rule_failed, rule_fields, rule_kept
-from stillwell.kernel.parse import LARGEST_DOUBLE, NAIVE, OFFSET, common_instant, duckdb_type, in_years, parse
+from stillwell.kernel.leaves import JsonLeaves, Leaves
+from stillwell.kernel.native import Native, native
+from stillwell.kernel.parse import (
+    LARGEST_DOUBLE,
+    NAIVE,
+    OFFSET,
+    STRICT_INSTANT,
+    common_instant,
+    duckdb_type,
+    in_years,
+    parse,
+)
 from stillwell.kernel.sql import NOW, Levels, every, name, own, text
 
 PLAIN = own("plain")
@@ -38,24 +46,15 @@ class Plain:
     sql: str
 
 
-class Leaves(Protocol):
-    """How the plain way reads a raw value of one format: as text; as JSON text or a double where quicker."""
-
-    def prepare(self, levels: Levels) -> str:
-        """Add level 0 (defining `OK`) and give a condition that every plain record fulfils."""
-        ...
-
-    def leaf(self, path: Path, kind: str) -> str | None:
-        """SQL of the value at a path as VARCHAR, JSON or DOUBLE; None when the path cannot be read so."""
-        ...
-
-
 class _Unprovable(Exception):
     """Some part of the contract has no plain way; every record then goes the full way."""
 
 
-def plain_query(contract: Contract, leaves: Leaves) -> Plain | None:
-    """Compile the plain way, or None where a contract asks for what it cannot prove."""
+def plain_query(contract: Contract, leaves: Leaves, record: pa.StructType | None = None) -> Plain | None:
+    """Compile the plain way, or None where a contract asks for what it cannot prove.
+
+    `record` are the columns of records that are typed already.
+    """
     if contract.other_fields != "ignore":
         return None
     levels = Levels("batch")
@@ -64,7 +63,9 @@ def plain_query(contract: Contract, leaves: Leaves) -> Plain | None:
     try:
         read = [field for field in contract.fields if field.value is None]
         for field in read:
-            _Proof(field, levels, proofs, doubtful).read(leaves)
+            found = native(field, record) if record is not None else None
+            proof = _Proof(field, levels, proofs, doubtful)
+            proof.take(found) if found else proof.read(leaves)
         for field in contract.fields:
             if field.value is not None:
                 _Proof(field, levels, proofs, doubtful).compute(field.value.sql)
@@ -108,11 +109,13 @@ class _Proof:
         field = self._field
         if field.type in ("object", "array", "json") or not field.paths:
             raise _Unprovable
+        if field.strict and leaves.native(field.paths[0]):
+            field = self._field = replace(field, strict=False)
         if len(field.paths) > 1:
             # The first path must be there: an absent value and a null one cannot be told apart here.
             self._proofs.append(f"{self._leaf(leaves, 'VARCHAR')} IS NOT NULL")
         simple = not field.clean and not field.missing and not field.has_default
-        if field.type == "double" and field.required and simple and self._double(leaves):
+        if field.type == "double" and field.required and simple and not field.strict and self._double(leaves):
             pass
         elif field.type == "double" and simple and self._from_json(leaves, "TRY_CAST({0} AS DOUBLE)"):
             self._finite()
@@ -122,6 +125,14 @@ class _Proof:
             self._proofs.append(f"({raw} IS NULL OR CAST({self._value} AS VARCHAR) = {raw})")
         else:
             self._from_text(leaves, iso=simple and field.type == "timestamp" and field.parse_formats == ("iso",))
+        self._constrain()
+
+    def take(self, found: Native) -> None:
+        """From a typed column."""
+        self._levels.add(_VALUES, self._value, found.value)
+        if found.bad and not self._field.required:
+            raw = self._levels.add(_VALUES, own("leaf_" + self._field.name), found.column)
+            self._proofs.append(f"({raw} IS NULL OR {self._value} IS NOT NULL)")
         self._constrain()
 
     def compute(self, expression: str) -> None:
@@ -144,6 +155,15 @@ class _Proof:
         if found is None:
             raise _Unprovable
         return found
+
+    def _raw(self, leaves: Leaves, *, as_json: bool) -> str:
+        """The raw text of a value; as JSON text, in which no text is a number, where the kind of value matters."""
+        field = self._field
+        if not as_json or field.type == "string" or (field.type == "timestamp" and field.parse_formats == ("iso",)):
+            return self._leaf(leaves, "VARCHAR")
+        if field.type in ("timestamp", "date", "time"):
+            raise _Unprovable
+        return f"CAST({self._leaf(leaves, 'JSON')} AS VARCHAR)"
 
     def _double(self, leaves: Leaves) -> bool:
         field = self._field
@@ -177,7 +197,8 @@ class _Proof:
 
     def _from_text(self, leaves: Leaves, *, iso: bool) -> None:
         field = self._field
-        raw = self._levels.add(_LEAVES, own("leaf_" + field.name), self._leaf(leaves, "VARCHAR"))
+        quoted = field.strict and not field.clean and isinstance(leaves, JsonLeaves)
+        raw = self._levels.add(_LEAVES, own("leaf_" + field.name), self._raw(leaves, as_json=quoted))
         if field.has_default:
             self._proofs.append(f"{raw} IS NOT NULL")
         if any(step.kind == "decimal_comma" for step in field.clean):
@@ -194,6 +215,11 @@ class _Proof:
             # A number with an exponent is written in another way here than there.
             number = f"{raw} < ':' AND contains({raw}, 'e')"
             self._proofs.append(f"({raw} IS NULL OR NOT ({structure} OR {number}))")
+            if quoted:
+                # What was written as a number or a boolean looks like one.
+                self._proofs.append(
+                    f"{raw} IS NULL OR (({raw} < '-' OR {raw} >= ':') AND {raw} NOT IN ('true', 'false'))"
+                )
         elif field.type != "string" and not field.required:
             self._proofs.append(f"({value} IS NULL OR {self._value} IS NOT NULL)")
 
@@ -209,7 +235,7 @@ class _Proof:
 
 def _iso(field: Field, value: str, moment: str) -> str:
     """That a text which casts to a timestamp is one by our grammar too."""
-    shape = NAIVE + OFFSET + ("?" if field.zone == "UTC" else "")
+    shape = STRICT_INSTANT if field.strict else NAIVE + OFFSET + ("?" if field.zone == "UTC" else "")
     whole = f"({in_years(moment)} AND regexp_full_match({value}, {text(shape)}))"
     return f"{common_instant(value, moment)} OR {whole}"
 
@@ -230,84 +256,3 @@ def _starts_plainly(pattern: str | None) -> bool:
         and "|" not in pattern
         and pattern[1:2] not in ("?", "*", "{")
     )
-
-
-class JsonLeaves:
-    """One call reads all leaves of a JSON object by a structure: doubles natively, other numbers as JSON text."""
-
-    def __init__(self, contract: Contract) -> None:
-        self._structure: dict[str, Any] = {}
-        self._some_required = any(
-            field.required and field.value is None and not field.has_default and field.paths[0].steps
-            for field in contract.fields
-        )
-
-    def prepare(self, levels: Levels) -> str:
-        structure = text(json.dumps(self._structure))
-        document = f"CASE WHEN json_valid({TEXT}) THEN from_json({TEXT}, {structure}) END"
-        levels.add(0, own("doc"), document)
-        levels.add(0, OK, "true")
-        # What is valid and begins with a brace is an object; of anything else all leaves are NULL.
-        return "true" if self._some_required else f"{own('doc')} IS NOT NULL AND starts_with({TEXT}, '{{')"
-
-    def leaf(self, path: Path, kind: str) -> str | None:
-        here = self._structure
-        if not path.steps or any(isinstance(step, int) for step in path.steps):
-            return None
-        *above, last = (str(step) for step in path.steps)
-        for step in above:
-            inner = here.setdefault(step, {})
-            if not isinstance(inner, dict) or _clashes(here, step):
-                return None
-            here = inner
-        if here.setdefault(last, kind) != kind or _clashes(here, last):
-            return None
-        return ".".join([own("doc"), *(name(str(step)) for step in path.steps)])
-
-
-def _clashes(names: dict[str, Any], step: str) -> bool:
-    """A struct cannot have two names that differ only by case."""
-    return sum(1 for other in names if other.lower() == step.lower()) > 1
-
-
-class DelimitedLeaves:
-    """Cells of delimited text, cut by the decoder before."""
-
-    def __init__(self, columns: Sequence[str]) -> None:
-        self._columns = list(columns)
-
-    def prepare(self, levels: Levels) -> str:
-        levels.add(0, OK, f"coalesce(len({own('cells')}) = {len(self._columns)}, false)")
-        return OK
-
-    def leaf(self, path: Path, kind: str) -> str | None:
-        column = ".".join(str(step) for step in path.steps)
-        if kind == "JSON" or column not in self._columns:
-            return None
-        cell = f"nullif({own('cells')}[{self._columns.index(column) + 1}], '')"
-        return cell if kind == "VARCHAR" else f"TRY_CAST({cell} AS DOUBLE)"
-
-
-class TypedLeaves:
-    """Columns of a typed record; numbers are taken as they are."""
-
-    def __init__(self, record: pa.StructType) -> None:
-        self._record = record
-
-    def prepare(self, levels: Levels) -> str:
-        levels.add(0, OK, f"{RECORD} IS NOT NULL")
-        return OK
-
-    def leaf(self, path: Path, kind: str) -> str | None:
-        here, value = self._record, RECORD
-        for step in path.steps:
-            if not pa.types.is_struct(here) or here.get_field_index(str(step)) < 0:
-                return None
-            here, value = here.field(str(step)).type, f"{value}.{name(str(step))}"
-        if pa.types.is_nested(here) or kind == "JSON":
-            return None
-        # A single-precision number is what its digits say, 0.1 and not what a cast makes of it.
-        numeric = pa.types.is_integer(here) or pa.types.is_float64(here)
-        if kind == "DOUBLE":
-            return f"CAST({value} AS DOUBLE)" if numeric else None
-        return f"CAST({value} AS VARCHAR)"

@@ -92,8 +92,24 @@ def with_cells(rows: pa.Table, form: Format) -> pa.Table:
     if quote:
         quoted = np.flatnonzero(pc.match_substring(lines, quote).fill_null(False).to_numpy(zero_copy_only=False))
         if len(quoted):
-            cells = _replaced(cells, quoted, [_cut(lines[int(at)].as_py(), delimiter, quote) for at in quoted])
+            cells = _unquoted(cells, lines, quoted, delimiter, quote)
     return rows.append_column(OWN + "cells", cells)
+
+
+def _unquoted(
+    cells: pa.ListArray, lines: pa.StringArray, quoted: npt.NDArray[np.int64], delimiter: str, quote: str
+) -> pa.ListArray:
+    """The cells, those of the lines with quotes cut as quotes ask: all at once where that is plain to see."""
+    some = cells.take(pa.array(quoted))
+    flat, mark = some.flatten(), re.escape(quote)
+    # A quote, a text without one, and a quote: such a cell loses both. Any other with a quote needs a closer look.
+    whole = pc.match_substring_regex(flat, f"^{mark}[^{mark}]*{mark}$")
+    doubtful = pc.or_(pc.and_not(pc.match_substring(flat, quote), whole), pa.scalar(quote in delimiter))
+    bounds = np.concatenate([[0], np.cumsum(pc.list_value_length(some).to_numpy())])
+    bare = pa.ListArray.from_arrays(pa.array(bounds, pa.int32()), pc.utf8_trim(flat, characters=quote))
+    closer = np.unique(pc.list_parent_indices(some).filter(doubtful).to_numpy())
+    cut = [_cut(lines[int(at)].as_py(), delimiter, quote) for at in quoted[closer]]
+    return _replaced(cells, quoted, _replaced(bare, closer, pa.array(cut, cells.type)))
 
 
 def _cut(line: str, delimiter: str, quote: str) -> Sequence[str]:
@@ -115,11 +131,13 @@ def _cut(line: str, delimiter: str, quote: str) -> Sequence[str]:
     return line.split(delimiter)
 
 
-def _replaced(cells: pa.ListArray, at: npt.NDArray[np.int64], lists: list[Sequence[str]]) -> pa.ListArray:
+def _replaced(cells: pa.ListArray, at: npt.NDArray[np.int64], lists: pa.ListArray) -> pa.ListArray:
     """The lists with those at some places exchanged."""
+    if len(at) in (0, len(cells)):
+        return lists if len(at) else cells
     order = np.arange(len(cells))
     order[at] = len(cells) + np.arange(len(at))
-    return pa.concat_arrays([cells, pa.array(lists, cells.type)]).take(pa.array(order))
+    return pa.concat_arrays([cells, lists]).take(pa.array(order))
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:

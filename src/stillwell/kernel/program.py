@@ -12,7 +12,8 @@ from stillwell.errors import ContractError, Problem, Where
 from stillwell.kernel.base import ACCEPTED_TRACE, QUARANTINE_TRACE, REASON, Format
 from stillwell.kernel.decode import Decoder, Delimited, Json, Typed
 from stillwell.kernel.full import Full, full_query
-from stillwell.kernel.plain import DelimitedLeaves, JsonLeaves, Leaves, Plain, TypedLeaves, plain_query
+from stillwell.kernel.leaves import DelimitedLeaves, JsonLeaves, Leaves, TypedLeaves
+from stillwell.kernel.plain import Plain, plain_query
 
 TRACE_COLUMN = "_stillwell"
 
@@ -51,17 +52,18 @@ def compile_program(
         decoder, leaves = Delimited(contract, columns), DelimitedLeaves(columns)
     else:
         decoder, leaves = Json(contract), JsonLeaves(contract)
-    shape = f"{len(columns)} columns: {', '.join(columns)}" if form.name == "csv" else "a JSON object"
+    shape = f"{len(columns)} columns: {', '.join(columns)}" if form.name == "csv" else _OBJECT[contract.parsing]
     rules = tuple(
         replace(rule, expected=shape) if rule.name == "payload.format" else rule
         for rule in rule_list(contract)
-        if record is None or rule.name not in _OF_BYTES
+        if record is None or rule.name not in OF_BYTES
     )
-    full = full_query(contract, decoder, rules, typed=record is not None)
-    return Program(contract, rules, plain_query(contract, leaves), full, accepted_schema(contract))
+    full = full_query(contract, decoder, rules, record)
+    return Program(contract, rules, plain_query(contract, leaves, record), full, accepted_schema(contract))
 
 
-_OF_BYTES = {"payload.encoding", "payload.format"}
+_OBJECT = {"lenient": "a JSON object", "strict": "a JSON object (RFC 8259), no key twice"}
+OF_BYTES = {"payload.encoding", "payload.format"}
 
 
 def unsupported(contract: Contract) -> list[Problem]:

@@ -42,6 +42,8 @@ class _Session:
         self._connection = connection
         self._feed = _Feed(rows.slice(0, 0))
         connection.execute("SET TimeZone = 'UTC'")
+        # It makes a join of IN with several constants, and a join does not keep the order of rows.
+        connection.execute("SET disabled_optimizers = 'in_clause'")
         connection.register(relation, self._feed)
         connection.execute(f"PREPARE compiled AS {sql}")
 
@@ -58,7 +60,7 @@ def _unsliced(rows: pa.Table) -> pa.Table:
     structs = (field.type for field in rows.schema if pa.types.is_struct(field.type))
     if not any(pa.types.is_nested(member.type) for struct in structs for member in struct):
         return rows
-    copies = [part.take(pa.array(range(len(part)))) for part in rows.to_batches()]
+    copies = [part.take(pa.array(range(len(part)), pa.int64())) for part in rows.to_batches()]
     return pa.Table.from_batches(copies, rows.schema)
 
 

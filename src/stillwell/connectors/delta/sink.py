@@ -82,7 +82,8 @@ def _odd_columns(schema: pa.Schema) -> dict[str, str]:
         try:
             library().Schema.from_arrow(pa.schema([column]))
         except Exception as error:  # noqa: BLE001 - the library promises no kind
-            odd[column.name] = str(error)
+            # Where backtraces are on, the library writes one below its words.
+            odd[column.name] = str(error).strip().split("\n", 1)[0]
     return odd
 
 

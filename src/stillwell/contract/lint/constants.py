@@ -14,7 +14,7 @@ def broken_rule(constraints: Constraints, value: Literal_) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
-        if constraints.pattern is not None and not re.fullmatch(as_python(constraints.pattern), value):
+        if constraints.pattern is not None and not re.fullmatch(as_python(constraints.pattern), value, re.ASCII):
             # Classes of Unicode are only approximated in Python's terms, so they decide nothing here.
             return None if re.search(r"\\[pP]|\[:", constraints.pattern) else "pattern"
         if len(value) < (constraints.min_length or 0):
