@@ -11,7 +11,7 @@ FLOORS = (
     {"monitor", "views"},
     {"connectors"},
     {"detectors", "drift", "alerts", "models"},
-    {"delivery"},
+    {"delivery", "suggest"},
     {"kernel"},
     {"contract"},
     {"lab"},

@@ -16,7 +16,7 @@ def locked(root, name):
 
 
 def test_every_requirement_is_pinned_and_hashed(root):
-    for name in ("uv", "build", *ENVIRONMENTS):
+    for name in ("uv", "build", "fuzz", "oldest", *ENVIRONMENTS):
         lines = locked(root, name)
         assert lines
         loose = [line for line in lines if not re.match(r"[\w.-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line)]
