@@ -19,8 +19,10 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --upg
 
 MAIN := .venv/.ready
 ENGINES := .environments/spark/.ready .environments/flink/.ready
+OLDEST := .environments/oldest/.ready
+FUZZING := $(OLDEST) .environments/fuzz/.ready
 
-.PHONY: help setup environments demo test torture check format lock bench clean
+.PHONY: help setup environments demo test torture fuzz check format docs lock bench clean
 
 help:  ## list what can be done
 	sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand --tabs=22
@@ -37,6 +39,13 @@ torture: $(MAIN)  ## kill pipelines at random for a long while (KILLS=100 SEED=1
 	STILLWELL_KILLS=$(or $(KILLS),100) STILLWELL_SEED=$(or $(SEED),11) $(BIN)/pytest -rP --numprocesses 2 \
 		tests/delivery/test_kill.py tests/delivery/test_schedule.py
 
+fuzz: $(MAIN) $(FUZZING)  ## judge a million odd records and compare with the reference and old libraries (INPUTS=1000000 SEED=1)
+	failed=0; inputs=$(or $(INPUTS),1000000); \
+	$(BIN)/python fuzz/records.py --inputs $$((inputs * 8 / 10)) --seed $(or $(SEED),1) || failed=1; \
+	.environments/fuzz/bin/python fuzz/bytes.py --inputs $$((inputs * 2 / 10)) --seed $(or $(SEED),1) || failed=1; \
+	$(BIN)/python fuzz/versions.py --seed versions/$(or $(SEED),1) --against .environments/oldest/bin/python || failed=1; \
+	exit $$failed
+
 check: $(MAIN)  ## look for faults of format, style and types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -49,8 +58,15 @@ format: $(MAIN)  ## format all code and mend what can be mended by itself
 bench: $(MAIN)  ## run every benchmark; each prints one line of JSON (BENCH=--long)
 	for benchmark in benchmarks/[a-z]*.py; do $(BIN)/python "$$benchmark" $(BENCH); done
 
-environments: $(UV)  ## make .venv and the environments of both engines, at the same time
-	$(MAKE) --jobs 3 $(ENGINES) $(MAIN)
+docs: $(MAIN)  ## write the pages and schemas that are made of code and tests anew
+	$(BIN)/python -m stillwell.contract.schema > schemas/contract.schema.json
+	$(BIN)/python -m stillwell.pipeline.schema > schemas/pipeline.schema.json
+	$(BIN)/python -m tests.kernel.values > docs/reference/values.md
+	$(BIN)/python -m tests.kernel.nulls > docs/reference/nulls.md
+	$(BIN)/python -m tests.cli.walk
+
+environments: $(UV)  ## make .venv, the environments of both engines and one of the oldest libraries, at the same time
+	$(MAKE) --jobs 4 $(ENGINES) $(OLDEST) $(MAIN)
 
 lock: $(UV)  ## choose the newest versions of everything anew
 	echo uv | $(COMPILE) - --output-file environments/uv.txt
@@ -58,6 +74,9 @@ lock: $(UV)  ## choose the newest versions of everything anew
 	$(COMPILE) pyproject.toml --group dev --extra delta --output-file environments/main.txt
 	$(COMPILE) pyproject.toml environments/spark.in --output-file environments/spark.txt
 	$(COMPILE) pyproject.toml environments/flink.in --output-file environments/flink.txt
+	for peer in environments/peer-*.in; do $(COMPILE) "$$peer" --output-file "$${peer%.in}.txt"; done
+	$(COMPILE) pyproject.toml environments/oldest.in --output-file environments/oldest.txt
+	$(COMPILE) pyproject.toml environments/fuzz.in --output-file environments/fuzz.txt
 
 clean:  ## remove the environments and what tools left behind; downloads stay cached
 	rm -rf .venv .environments .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -74,7 +93,7 @@ $(MAIN): environments/main.txt environments/build.txt pyproject.toml $(UV)
 	$(EDITABLE) --python $(BIN)/python >&2
 	touch $@
 
-$(ENGINES): .environments/%/.ready: environments/%.txt environments/build.txt pyproject.toml $(UV)
+$(ENGINES) $(FUZZING): .environments/%/.ready: environments/%.txt environments/build.txt pyproject.toml $(UV)
 	echo "making .environments/$* …" >&2
 	$(UV) venv --quiet --clear --python $(BIN)/python .environments/$* >&2
 	$(INSTALL) --python .environments/$*/bin/python --requirement $< >&2

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
+from stillwell.cli import _data
 from tests.cli.conftest import CONTRACT, GOOD, lines
 
 DAY = lines({}, {"t": 99}, {"id": "x"}, {"t": 75}, {"h": 120}, {"id": None, "t": None}, {"pin": "12345"})
@@ -70,6 +73,23 @@ def test_the_object_has_every_count_and_holds_to_its_schema(day, stillwell, said
     assert found["fields"]["t"]["min"] == 20.5
     assert found["fields"]["at"]["max"] == "2026-01-01T00:00:00Z"
     assert "FAILED" in result.stderr
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+def test_the_table_is_the_same_whether_rows_are_asked_for_or_not(here, stillwell, form):
+    records = [json.loads(line) for line in DAY.splitlines()] * 20
+    table = pa.Table.from_pylist([{**one, "t": None if one.get("t") is None else float(one["t"])} for one in records])
+    name = f"day.{form}"
+    if form == "parquet":
+        pq.write_table(table, here / name)
+    elif form == "csv":
+        pacsv.write_csv(table, here / name)
+    else:
+        (here / name).write_text(DAY * 20)
+    counted = stillwell("check", name, "--as-of", "2026-02-01", "--samples", 3).stdout.splitlines()
+    judged = stillwell("check", name, "--as-of", "2026-02-01", "--samples", 3, "--quarantine", "out.jsonl").stdout
+    assert len(counted) > 10
+    assert counted[1:-1] == judged.splitlines()[1:-1]
 
 
 def test_nothing_of_a_sensitive_field_is_shown(here, stillwell, said):
@@ -210,11 +230,41 @@ def test_rejects_go_nowhere_else(day, here, stillwell, out, code):
     assert sorted(path.name for path in here.iterdir()) == ["contract.yml", "day.jsonl"]
 
 
-def test_a_check_that_breaks_off_leaves_no_rejects(day, here, stillwell):
-    (here / "z.parquet").write_bytes(b"PAR1 no parquet PAR1")
-    result = stillwell("check", day, "z.parquet", "--quarantine", "r.jsonl")
+def test_a_check_that_breaks_off_leaves_no_rejects_and_no_cells(here, stillwell):
+    whole = gzip.compress(lines({"t": 99}).encode() * 100_000)
+    (here / "a.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    result = stillwell("check", "a.jsonl.gz", "--quarantine", "r.jsonl", "--cells", "cells.csv")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "error[unreadable] a.jsonl.gz" in result.stderr
+    assert sorted(path.name for path in here.iterdir()) == ["a.jsonl.gz", "contract.yml"]
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_from_being_judged(here, stillwell, said):
+    (here / "data").mkdir()
+    (here / "data" / "a.jsonl").write_text(lines({}, {"t": 99}))
+    (here / "data" / "b.parquet").write_bytes(b"PAR1 no parquet PAR1")
+    whole = gzip.compress(b"".join(lines({"pin": str(n)[:4]}).encode() for n in range(100_000)))
+    (here / "data" / "c.jsonl.gz").write_bytes(whole[: len(whole) * 2 // 3])
+    (here / "data" / "d.jsonl").write_text(lines({"t": 75}))
+    result = stillwell("check", "data", "--quarantine", "r.jsonl", "--json")
     assert result.exit_code == 3
-    assert sorted(path.name for path in here.iterdir()) == ["contract.yml", "day.jsonl", "z.parquet"]
+    found = said(result.stdout, "check")
+    assert found["unreadable"] == ["data/b.parquet", "data/c.jsonl.gz"]
+    assert (found["quarantined"], found["warned"], found["exit"]) == (1, 1, 3)
+    assert found["read"] > 10_000
+    assert result.stderr.count("error[unreadable]") == 2
+    assert "COULD NOT TELL  accepted" in result.stderr
+    assert "(2 files could not be read)" in result.stderr
+    assert len(rows(here / "r.jsonl")) == 1
+
+
+def test_where_nothing_can_be_read_there_is_no_table(here, stillwell):
+    (here / "data").mkdir()
+    for name in ("a.parquet", "b.parquet"):
+        (here / "data" / name).write_bytes(b"PAR1 no parquet PAR1")
+    result = stillwell("check", "data")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "error[unreadable] data/b.parquet" in result.stderr
 
 
 def test_rejects_of_other_columns_need_lines(day, here, stillwell):
@@ -259,6 +309,19 @@ def test_a_line_as_long_as_the_file_is_one_record(here, stillwell):
     assert max(map(len, result.stdout.splitlines())) < 200
 
 
+def test_a_long_list_of_allowed_values_does_not_fill_the_screen(here, stillwell, said):
+    (here / "contract.yml").write_text(
+        "contract: c\nversion: 1.0.0\nfields:\n"
+        f"  a: {{type: string, allowed: [{', '.join('a' * 200 + str(n) for n in range(50))}]}}\n"
+        f'rules:\n  r: {{expect: "a in ({", ".join(repr("b" * 30 + str(n)) for n in range(50))})"}}\n'
+    )
+    (here / "a.jsonl").write_text('{"a":"x"}\n')
+    result = stillwell("check", "a.jsonl")
+    assert max(map(len, result.stdout.splitlines())) < 150
+    found = said(stillwell("check", "a.jsonl", "--json").stdout, "check")
+    assert all(len(one["samples"][0]["expected"]) > 200 for one in found["rules"] if one["failed"])
+
+
 def test_a_rule_that_no_record_could_break_is_not_called_passed(here, stillwell):
     (here / "a.jsonl").write_text(lines({"h": None}, {"h": None}))
     result = stillwell("check", "a.jsonl")
@@ -280,3 +343,108 @@ def test_a_file_with_none_of_the_fields_is_recognised(here, stillwell):
     (here / "a.csv").write_text("id;at;t;h\ns1;2026-01-01T00:00:00Z;1;1\n")
     assert "No record has any field" in stillwell("check", "a.csv").stdout
     assert stillwell("check", "a.csv", "--delimiter", ";").exit_code == 0
+
+
+@pytest.fixture
+def bare(day, here):
+    """The folder without its contract, and with a file in which one cell is odd."""
+    (here / "contract.yml").unlink()
+    temperatures = [f"{20 + n % 7}.5" for n in range(300)]
+    temperatures[250] = "warm"
+    (here / "t.csv").write_text("id,t\n" + "".join(f"s{n % 5},{t}\n" for n, t in enumerate(temperatures)))
+    return here
+
+
+def test_without_a_contract_the_data_judges_itself_and_the_first_line_says_so(bare, stillwell, said):
+    result = stillwell("check", "t.csv")
+    assert result.exit_code == 1
+    first, *rest = result.stdout.splitlines()
+    assert first.startswith("no contract.yml here: what the data suggests (t 1.0.0) judges t.csv · 300 records · ")
+    assert "line 252: saw warm" in "\n".join(rest)
+    assert "stillwell suggest t.csv > contract.yml" in result.stdout
+    found = said(stillwell("check", "t.csv", "--json").stdout, "check")
+    assert (found["suggested"], found["contract"]["file"], found["quarantined"]) == (True, "", 1)
+
+
+def test_a_contract_that_was_named_is_never_replaced_by_a_suggestion(bare, stillwell):
+    result = stillwell("check", "t.csv", "--contract", "gone.yml")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "gone.yml" in result.stderr
+
+
+def test_what_comes_on_standard_input_is_suggested_from_and_judged(bare, stillwell, process, said):
+    text = "".join(json.dumps({"t": "warm" if n == 20_000 else n % 50}) + "\n" for n in range(30_000))
+    result = process("check", "-", "--json", input=text)
+    assert result.returncode == 1
+    found = said(result.stdout, "check")
+    assert (found["read"], found["quarantined"], found["suggested"]) == (30_000, 1, True)
+    assert "stillwell suggest - > contract.yml" in result.stderr
+
+
+def test_from_nothing_no_verdict_comes(bare, stillwell):
+    (bare / "a.jsonl").write_text("")
+    result = stillwell("check", "a.jsonl")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "error[no-records]" in result.stderr
+
+
+def test_a_folder_with_an_unreadable_file_is_judged_by_what_the_others_suggest(bare, stillwell):
+    (bare / "data").mkdir()
+    (bare / "data" / "a.parquet").write_bytes(b"PAR1 no parquet PAR1")
+    (bare / "t.csv").rename(bare / "data" / "t.csv")
+    result = stillwell("check", "data")
+    assert result.exit_code == 3
+    assert "COULD NOT TELL  accepted 299 + quarantined 1 = 300" in result.stdout
+    assert "error[unreadable] data/a.parquet" in result.stderr
+
+
+def cells_in(path):
+    return [line.split(",") for line in path.read_text().splitlines()]
+
+
+def test_each_flagged_cell_has_a_line_with_the_number_of_its_record(day, here, stillwell, said):
+    result = stillwell("check", day, "--cells", "cells.csv")
+    assert result.exit_code == 1
+    assert "cells: 7 flagged cells in cells.csv" in result.stdout
+    assert cells_in(here / "cells.csv") == [
+        ["row", "field", "rule"],
+        ["2", "t", "t.range"],
+        ["2", "t", "t.warn.range"],
+        ["3", "id", "id.pattern"],
+        ["4", "t", "t.warn.range"],
+        ["6", "id", "id.required"],
+        ["6", "t", "t.required"],
+        ["7", "pin", "pin.length"],
+    ]
+    found = said(stillwell("check", day, "--cells", "again.csv", "--json").stdout, "check")
+    assert found["cells"] == {"file": "again.csv", "flagged": 7}
+    assert (here / "again.csv").read_text() == (here / "cells.csv").read_text()
+
+
+def test_cells_of_delimited_text_count_records_and_not_lines(here, stillwell):
+    (here / "a.csv").write_text('id,at,t,h,pin\ns1,2026-01-01T00:00:00Z,1,1,"1\n2"\ns1,2026-01-01T00:00:00Z,500,1,1\n')
+    stillwell("check", "a.csv", "--cells", "cells.csv")
+    assert ["2", "t", "t.range"] in cells_in(here / "cells.csv")
+
+
+def test_rows_of_cells_go_on_from_part_to_part(here, stillwell, monkeypatch):
+    monkeypatch.setattr(_data, "_MOST_RECORDS", 3_000)
+    (here / "a.jsonl").write_text("".join(lines({"t": 500} if n % 10_000 == 9_999 else {}) for n in range(40_000)))
+    stillwell("check", "a.jsonl", "--cells", "cells.csv")
+    assert [one[0] for one in cells_in(here / "cells.csv")[1::2]] == ["10000", "20000", "30000", "40000"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("day.jsonl", "--cells", "day.jsonl"), "same-file"),
+        (("day.jsonl", "--cells", "out", "--quarantine", "out"), "same-file"),
+        (("day.jsonl", "--cells", "no/cells.csv"), "unwritable"),
+        (("day.jsonl", "day.jsonl", "--cells", "cells.csv"), "usage"),
+    ],
+)
+def test_cells_go_nowhere_else(day, here, stillwell, arguments, code):
+    result = stillwell("check", *arguments)
+    assert result.exit_code == 3
+    assert f"error[{code}]" in result.stderr
+    assert sorted(path.name for path in here.iterdir()) == ["contract.yml", "day.jsonl"]

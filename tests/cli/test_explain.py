@@ -29,7 +29,9 @@ rules:
 def test_rules_stand_by_field_in_the_order_of_judging(here, stillwell):
     result = stillwell("explain")
     assert result.exit_code == 0
-    assert result.stdout.startswith("contract.yml (readings 1.2.0)\nevent time at · other fields: ignore\n")
+    assert result.stdout.startswith(
+        "contract.yml (readings 1.2.0)\nevent time at · other fields: ignore · parsing: lenient\n"
+    )
     names = [
         "payload.format",
         "id.type",

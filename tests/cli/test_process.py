@@ -88,10 +88,20 @@ def test_neither_locale_nor_time_zone_nor_width_change_an_answer(bad, process):
     assert answer(PYTHONIOENCODING="ascii") == usual
 
 
+def _heeds_interrupts():
+    # A shell lets what runs in its background ignore them, and its children with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_with_its_code(sent, code):
     command = [*RUN, "generate", "--rate", "10"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as made:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=_heeds_interrupts,  # noqa: PLW1509
+    ) as made:
         made.stdout.readline()
         made.send_signal(sent)
         made.stdout.read()

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import typer
 
 from stillwell._find import find
 from stillwell.connectors.base import Place, Source
 from stillwell.connectors.files.found import found
 from stillwell.errors import ConnectorError, Problem, StillwellError, Where, fail
 from stillwell.kernel.base import Format
+
+STDIN = "standard input"
+"""What `-` is called."""
+
+UNREADABLE = "unreadable"
+"""The code of problems with what is there and cannot be read."""
 
 _MOST_RECORDS, _MOST_BYTES = 100_000, 64 << 20
 
@@ -31,6 +39,16 @@ class DataFormat(StrEnum):
     PARQUET = "parquet"
 
 
+Names = Annotated[
+    list[str], typer.Argument(metavar="DATA", help="Files, globs, folders, a Delta table, or - for stdin.")
+]
+FormatTold = Annotated[DataFormat | None, typer.Option("--format", help="Where names do not tell it.")]
+Delimiter = Annotated[str | None, typer.Option(metavar="TEXT", help="Between the cells of delimited text.")]
+Header = Annotated[str | None, typer.Option(metavar="A,B,…", help="Column names, where no line has them.")]
+At = Annotated[str | None, typer.Option(metavar="VERSION", help="Version or time of a Delta table; the newest.")]
+"""The parameters of every verb that reads DATA, of which `Reading.asked` makes a reading."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """How DATA is to be read: its format and delimiter, the names of columns that have no header, a Delta version."""
@@ -39,6 +57,12 @@ class Reading:
     delimiter: str | None = None
     header: tuple[str, ...] = ()
     at: str | None = None
+
+    @staticmethod
+    def asked(format: DataFormat | None, delimiter: str | None, header: str | None, at: str | None) -> Reading:
+        """As the options of a command line say."""
+        names = tuple(header.split(",")) if header else ()
+        return Reading(format, delimiter and delimiter.replace("\\t", "\t"), names, at)
 
     def told(self) -> Any:
         """The format as connectors want it told; None where the name of a file tells."""
@@ -68,11 +92,19 @@ class Data:
     unit: str
     path: Path | None = None
     versioned: bool = False
+    _held: list[pa.Table] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def format(self) -> Format:
         """How the kernel must decode its records."""
         return self.source.format
+
+    def first(self) -> Iterator[pa.Table]:
+        """The first batches, which `parts` will give again: what cannot be read again is held until then."""
+        for batch in self._batches():
+            if not self.source.replayable:
+                self._held.append(batch)
+            yield batch
 
     def parts(self) -> Iterator[Part]:
         """All records, in parts that fit in memory.
@@ -82,7 +114,8 @@ class Data:
         """
         # The first line of delimited text is its header, unless that was told.
         number = 2 if self.format.name == "csv" and not self.format.options.get("header") else 1
-        for batch in self._batches():
+        held = (self._held.pop(0) for _ in range(len(self._held)))
+        for batch in chain(held, self._batches()):
             taken = self._lines(batch)
             ends = number + np.cumsum(taken)
             yield Part(batch, ends - taken)
@@ -90,10 +123,12 @@ class Data:
 
     def _batches(self) -> Iterator[pa.Table]:
         wanted = 10_000
-        with _legible(self.name):
+        with legible(self.name):
             self.source.open()
+            if self.source.replayable:
+                self.source.seek({})
         while not self.source.finished:
-            with _legible(self.name):
+            with legible(self.name):
                 chunk = self.source.read(wanted)
             if chunk is not None:
                 yield chunk.table
@@ -108,8 +143,12 @@ class Data:
 
 
 @contextmanager
-def opened(named: list[str], reading: Reading, state: Path) -> Iterator[list[Data]]:
+def opened(
+    named: list[str], reading: Reading, state: Path, broken: list[Problem] | None = None
+) -> Iterator[list[Data]]:
     """Everything that the names mean, a `Data` for each file; `state` is an empty folder for what sources keep.
+
+    What is there and cannot be read is added to `broken`, where that is given and something else is left.
 
     Raises:
         StillwellError: with a problem for each name that means nothing that can be read.
@@ -119,15 +158,14 @@ def opened(named: list[str], reading: Reading, state: Path) -> Iterator[list[Dat
     data: list[Data] = []
     problems: list[Problem] = []
     for name in named:
-        try:
-            with _legible(name):
-                data += _meant(name, reading, told, place)
-        except StillwellError as error:
-            problems += error.problems
+        with _noted(name, problems):
+            data += _meant(name, reading, told, place, problems)
     if reading.at is not None and not problems and not any(one.versioned for one in data):
         problems.append(Problem("usage", "Only a Delta table has versions.", "Leave --at out.", path="--at"))
-    if problems:
+    if problems and (broken is None or not data or any(one.code != UNREADABLE for one in problems)):
         raise StillwellError(problems)
+    if broken is not None:
+        broken += problems
     try:
         yield data
     finally:
@@ -135,26 +173,26 @@ def opened(named: list[str], reading: Reading, state: Path) -> Iterator[list[Dat
             one.source.close()
 
 
-def _meant(name: str, reading: Reading, told: Any, place: Place) -> list[Data]:
+def _meant(name: str, reading: Reading, told: Any, place: Place, problems: list[Problem]) -> Iterator[Data]:
     if name == "-":
-        return [Data("standard input", _built("stdin", place, format=told or "json"), "line")]
+        yield Data(STDIN, _built("stdin", place, format=told or "json"), "line")
+        return
     path = place.path(name)
     if (path / "_delta_log").is_dir():
         source = _built("delta", place, path=str(path), at=reading.at)
         source.check()
-        return [Data(name, source, "row", path, versioned=True)]
+        yield Data(name, source, "row", path, versioned=True)
+        return
     files = found([name], place)
     if not files:
         what = "has no file whose name tells its format" if path.is_dir() else "does not exist"
         raise fail(ConnectorError, "no-file", f"{name} {what}.", "Check the path.")
-    data = []
     for file in files:
-        source = _built("files", place, path=str(file), format=told)
-        source.check()
-        unit = "row" if source.format.name == "arrow" else "line"
-        shown = file.relative_to(place.folder) if file.is_relative_to(place.folder) else file
-        data.append(Data(str(shown), source, unit, file))
-    return data
+        shown = str(file.relative_to(place.folder) if file.is_relative_to(place.folder) else file)
+        with _noted(shown, problems):
+            source = _built("files", place, path=str(file), format=told)
+            source.check()
+            yield Data(shown, source, "row" if source.format.name == "arrow" else "line", file)
 
 
 def _built(connector: str, place: Place, **options: Any) -> Source:
@@ -164,7 +202,17 @@ def _built(connector: str, place: Place, **options: Any) -> Source:
 
 
 @contextmanager
-def _legible(name: str) -> Iterator[None]:
+def _noted(name: str, problems: list[Problem]) -> Iterator[None]:
+    """Add what is wrong with the thing of this name to the problems, and go on."""
+    try:
+        with legible(name):
+            yield
+    except StillwellError as error:
+        problems += error.problems
+
+
+@contextmanager
+def legible(name: str) -> Iterator[None]:
     """Say in one shape, with the name as the place, that something cannot be read."""
     try:
         yield
@@ -173,7 +221,7 @@ def _legible(name: str) -> Iterator[None]:
     except (OSError, pa.ArrowException) as error:
         what = f"{name} cannot be read: {(getattr(error, 'strerror', None) or str(error)).splitlines()[0]}."
         fix = "See whether it is whole and yours to read."
-        raise fail(ConnectorError, "unreadable", what, fix, where=Where(name)) from error
+        raise fail(ConnectorError, UNREADABLE, what, fix, where=Where(name)) from error
 
 
 def _on_the_command_line(problem: Problem, name: str) -> Problem:

@@ -5,50 +5,76 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
-from stillwell.cli._contract import chosen
-from stillwell.cli._data import Data, DataFormat, Reading, opened
+from stillwell.cli._contract import DEFAULT, chosen
+from stillwell.cli._data import (
+    UNREADABLE,
+    At,
+    Data,
+    Delimiter,
+    FormatTold,
+    Header,
+    Names,
+    Reading,
+    legible,
+    opened,
+)
+from stillwell.cli._sampled import MOST_RECORDS
+from stillwell.cli._suggestion import suggested
 from stillwell.cli._values import instant, share
 from stillwell.cli.base import Json, Outcome, Output
 from stillwell.cli.check.answer import Answer, plain
+from stillwell.cli.check.cells import cells as cells_to
 from stillwell.cli.check.found import Found
-from stillwell.cli.check.rejects import Rejects, rejects
+from stillwell.cli.check.rejects import rejects
 from stillwell.cli.check.table import lines
 from stillwell.contract.model import Contract
-from stillwell.kernel import Format, Kernel
+from stillwell.errors import ConnectorError, Problem, StillwellError
+from stillwell.kernel import Format, Judged, Kernel
+from stillwell.kernel.scan import Scan
 
 PLACE = ("start", 3)
 EXAMPLES = (
-    "stillwell check day.csv                         # by contract.yml here",
+    "stillwell check day.csv                         # by contract.yml here, or else by what the data suggests",
+    "stillwell check day.csv --contract contract.yml --cells cells.csv",
     "stillwell check data/*.jsonl.gz --contract sensors.yml --tolerate 1%",
     "stillwell check lake/readings --at 12 --quarantine rejects.jsonl",
     "curl -s https://example.org/readings | stillwell check - --json",
 )
+
+_Contract = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The contract; contract.yml here, or else what the data suggests.")
+]
+_Cells = Annotated[
+    Path | None,
+    typer.Option(metavar="OUT", help="Write a CSV line row,field,rule for each flagged cell; rows count from 1."),
+]
+_Quarantine = Annotated[
+    Path | None, typer.Option(metavar="OUT", help="Write rejects to a .jsonl or .parquet file, or a new Delta table.")
+]
+
+Told: TypeAlias = Sequence[Callable[[Judged], None]]
+"""Who wants to see every verdict."""
 
 # Nothing is said by windows here: one wide window keeps the counting short.
 _WHOLE = dt.timedelta(days=36_525)
 
 
 def check(
-    data: Annotated[
-        list[str], typer.Argument(metavar="DATA", help="Files, globs, folders, a Delta table, or - for stdin.")
-    ],
-    contract: Annotated[Path | None, typer.Option(metavar="FILE", help="The contract; contract.yml here.")] = None,
-    format: Annotated[DataFormat | None, typer.Option(help="Where names do not tell it.")] = None,
-    delimiter: Annotated[str | None, typer.Option(metavar="TEXT", help="Between the cells of delimited text.")] = None,
-    header: Annotated[str | None, typer.Option(metavar="A,B,…", help="Column names, where no line has them.")] = None,
-    at: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Version or time of a Delta table; the newest.")
-    ] = None,
-    quarantine: Annotated[
-        Path | None,
-        typer.Option(metavar="OUT", help="Write rejects to a .jsonl or .parquet file, or a new Delta table."),
-    ] = None,
+    data: Names,
+    contract: _Contract = None,
+    format: FormatTold = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
+    at: At = None,
+    cells: _Cells = None,
+    quarantine: _Quarantine = None,
     tolerate: Annotated[str, typer.Option(metavar="SHARE", help="Pass with so many rejected, for example 1%.")] = "0%",
     warn_ok: Annotated[
         bool, typer.Option("--warn-ok", help="Exit 0 instead of 2 when there are only warnings.")
@@ -59,23 +85,31 @@ def check(
 ) -> Outcome:
     """Judge files or a table by a contract, and say which rules were broken.
 
+    Without a contract the data is judged by what it suggests itself (see `stillwell suggest`). In the file of --cells a
+    row is the number of a record: from 1, in the order of the data, without the header. A file that cannot be read does
+    not keep the others from being judged.
+
     Exit code 0: passed, 1: records were rejected, 2: only warnings (or nothing to judge), 3: it could not be told.
     Records that break a rule of severity `fail` are never tolerated.
     """
-    judging = chosen(contract)
-    reading = Reading(
-        format, delimiter and delimiter.replace("\\t", "\t"), tuple((header or "").split(",")) if header else (), at
-    )
+    judging = chosen(contract) if contract is not None or DEFAULT.exists() else None
+    reading = Reading.asked(format, delimiter, header, at)
     clock = instant(as_of, "--as-of") if as_of else dt.datetime.now(dt.UTC).replace(microsecond=0)
     tolerated = share(tolerate, "--tolerate")
     output, since = Output(json=json), time.monotonic()
     with ExitStack() as closing:
-        state = closing.enter_context(tempfile.TemporaryDirectory(prefix="stillwell-"))
-        inputs = closing.enter_context(opened(data, reading, Path(state)))
+        state, broken = closing.enter_context(tempfile.TemporaryDirectory(prefix="stillwell-")), list[Problem]()
+        inputs = closing.enter_context(opened(data, reading, Path(state), broken))
+        judging_by = judging or suggested(data, inputs, MOST_RECORDS, output, tolerant=True).contract
         keeping = closing.enter_context(rejects(quarantine, [one.path for one in inputs if one.path]))
-        found = _judge(judging, inputs, clock, samples, keeping, output)
+        flagging = closing.enter_context(cells_to(cells, judging_by, inputs, quarantine))
+        # Where nobody asks for rows or for what fields are like, counting is enough, and several times as fast.
+        rows: Told = (lambda judged: keeping.add(judged.quarantined), flagging.add)
+        told = rows if quarantine or cells or json else ()
+        found = _judge(judging_by, inputs, clock, told, Found(judging_by, samples), broken, output)
     answer = Answer(
-        contract=judging,
+        contract=judging_by,
+        suggested=judging is None,
         data=tuple(one.name for one in inputs),
         clock=clock,
         told=as_of is not None,
@@ -83,8 +117,16 @@ def check(
         warn_ok=warn_ok,
         seconds=time.monotonic() - since,
         quarantine=quarantine,
+        cells=cells,
+        flagged=flagging.count,
+        unreadable=tuple(broken),
         found=found,
     )
+    return _told(answer, output)
+
+
+def _told(answer: Answer, output: Output) -> Outcome:
+    output.problems(answer.unreadable)
     for line in lines(answer, output):
         output.say(line)
     output.emit("check", plain(answer))
@@ -92,19 +134,49 @@ def check(
 
 
 def _judge(
-    contract: Contract, inputs: list[Data], clock: dt.datetime, samples: int, keeping: Rejects, output: Output
+    contract: Contract,
+    inputs: list[Data],
+    clock: dt.datetime,
+    told: Told,
+    found: Found,
+    broken: list[Problem],
+    output: Output,
 ) -> Found:
-    found = Found(contract, samples)
+    """Judge all inputs and tell everybody, or count; what cannot be read to its end is `broken` if there are others."""
     # Compiled for every format that occurs before anything is read: what cannot be judged is refused at once.
     kernels = {_key(one.format): Kernel(contract, format=one.format, window=_WHOLE) for one in inputs}
     for one in inputs:
-        for part in one.parts():
-            judged = kernels[_key(one.format)].judge(part.batch, clock)
-            found.add(one, part, judged)
-            keeping.add(judged.quarantined)
-            output.progress(f"{found.read:,} records")
-    output.progress("")
+        try:
+            for _ in _judged(one, kernels[_key(one.format)], clock, told, found):
+                output.progress(f"{found.read:,} records")
+        except ConnectorError as error:
+            if len(inputs) + len(broken) == 1 or any(problem.code != UNREADABLE for problem in error.problems):
+                raise
+            broken += error.problems
+        finally:
+            output.progress("")
+    if broken and not found.read:
+        raise StillwellError(broken)
     return found
+
+
+def _judged(data: Data, kernel: Kernel, clock: dt.datetime, told: Told, found: Found) -> Iterator[None]:
+    """Judge one input, or count it where nobody is told, and say when to show how far it is."""
+    if not told and data.format.name == "arrow" and data.path and not data.versioned:
+        with legible(data.name):
+            counts = kernel.count(Scan(data.path), clock, samples=found.most)
+        found.add_counts(data, counts, None)
+        yield
+        return
+    for part in data.parts():
+        if told:
+            judged = kernel.judge(part.batch, clock)
+            found.add(data, part, judged)
+            for tell in told:
+                tell(judged)
+        else:
+            found.add_counts(data, kernel.count(part.batch, clock, samples=found.most), part.numbers)
+        yield
 
 
 def _key(form: Format) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from stillwell.cli.base import Outcome
 from stillwell.cli.check.found import Found, Sample
 from stillwell.contract.model import Contract, Field
 from stillwell.contract.rules import Rule, rule_list
+from stillwell.errors import Problem
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -28,9 +29,13 @@ class RuleFound:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was asked and what was found; `told` is true where the clock was said."""
+    """What was asked and what was found; `told` is true where the clock was said.
+
+    A `suggested` contract was made of the data itself; `unreadable` says which data could not be read to its end.
+    """
 
     contract: Contract
+    suggested: bool
     data: tuple[str, ...]
     clock: dt.datetime
     told: bool
@@ -38,6 +43,9 @@ class Answer:
     warn_ok: bool
     seconds: float
     quarantine: Path | None
+    cells: Path | None
+    flagged: int
+    unreadable: tuple[Problem, ...]
     found: Found
 
     @property
@@ -48,16 +56,18 @@ class Answer:
     @property
     def warned(self) -> int:
         """Accepted records with a warning."""
-        return self.found.tally.count("warned") if self.found.tally else 0
+        return self.found.warned
 
     @property
     def repaired(self) -> int:
         """Accepted records with a repair."""
-        return self.found.tally.count("repaired") if self.found.tally else 0
+        return self.found.repaired
 
     @property
     def outcome(self) -> Outcome:
-        """Passed, failed, or passed with warnings; nothing to judge is doubtful too."""
+        """Passed, failed, or passed with warnings; nothing to judge is doubtful, and the unreadable cannot be told."""
+        if self.unreadable:
+            return Outcome.UNKNOWN
         if self.found.failed or self.rejected > self.tolerated:
             return Outcome.NO
         doubtful = self.warned or not self.found.read
@@ -65,11 +75,9 @@ class Answer:
 
     def rules(self) -> Iterator[RuleFound]:
         """Every rule that there was something to judge by, in the order of judging."""
-        counted = self.found.tally.rules if self.found.tally else {}
         for rule in rule_list(self.contract):
-            if rule.name in counted:
-                sums = (getattr(counted[rule.name], part) for part in ("failed", "repaired", "not_evaluated"))
-                yield RuleFound(rule, *(int(one.sum()) for one in sums))
+            if count := self.found.rules.get(rule.name):
+                yield RuleFound(rule, count.failed, count.repaired, count.not_evaluated)
 
 
 def plain(answer: Answer) -> dict[str, Any]:
@@ -77,6 +85,7 @@ def plain(answer: Answer) -> dict[str, Any]:
     found, contract = answer.found, answer.contract
     return {
         "contract": {"file": contract.file, "name": contract.name, "version": contract.version},
+        "suggested": answer.suggested,
         "data": list(answer.data),
         "now": answer.clock.isoformat().replace("+00:00", "Z"),
         "read": found.read,
@@ -88,6 +97,8 @@ def plain(answer: Answer) -> dict[str, Any]:
         "tolerated": answer.tolerated,
         "exit": int(answer.outcome),
         "quarantine": str(answer.quarantine) if answer.quarantine else None,
+        "cells": {"file": str(answer.cells), "flagged": answer.flagged} if answer.cells else None,
+        "unreadable": [problem.where.file for problem in answer.unreadable],
         "rules": [_plain_rule(one, answer) for one in answer.rules()],
         "fields": {field.name: _plain_field(field, found) for field in contract.fields} if found.tally else {},
         "seconds": round(answer.seconds, 3),

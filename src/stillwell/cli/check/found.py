@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ import pyarrow.compute as pc
 from stillwell.cli._data import Data, Part
 from stillwell.contract.model import Contract
 from stillwell.kernel.base import QUARANTINED, Judged
+from stillwell.kernel.counts import Counts, RuleCount
 from stillwell.kernel.tally import Tally
 
 
@@ -29,19 +32,23 @@ class Sample:
 
 
 class Found:
-    """Adds up verdicts; `samples` says how many examples of each rule are kept."""
+    """Adds up verdicts or counts; `samples` says how many examples of each rule are kept.
+
+    `tally` is there only where records were judged, `rules` in any case.
+    """
 
     def __init__(self, contract: Contract, samples: int) -> None:
         self.contract = contract
         self.read = self.accepted = self.quarantined = 0
-        self.several = 0
+        self.several = self.warned = self.repaired = 0
+        self.rules: dict[str, RuleCount] = {}
         self.conserved = True
         self.failed = False
         self.formats: set[str] = set()
         self.tally: Tally | None = None
         self.samples: dict[str, list[Sample]] = defaultdict(list)
         self.repairs: dict[str, list[Sample]] = defaultdict(list)
-        self._most = samples
+        self.most = samples
 
     def add(self, data: Data, part: Part, judged: Judged) -> None:
         """Add the verdict on one part of one source."""
@@ -54,28 +61,63 @@ class Found:
         self.failed |= judged.stop is not None
         whole = judged.tally.total()
         self.tally = self.tally.merge(whole).total() if self.tally else whole
+        self.warned += whole.count("warned")
+        self.repaired += whole.count("repaired")
+        self._count(
+            {
+                name: RuleCount(*(int(one.sum()) for one in (rule.failed, rule.repaired, rule.not_evaluated)))
+                for name, rule in whole.rules.items()
+            }
+        )
         rejected = judged.verdicts.to_numpy() == QUARANTINED
         reasons = _whole(judged.quarantined["reasons"])
         self.several += pc.sum(pc.greater(pc.list_value_length(reasons), 1)).as_py() or 0
         trace = _whole(judged.accepted["_stillwell"])
-        self._keep(self.samples, data, reasons, part.numbers[rejected])
-        self._keep(self.samples, data, pc.struct_field(trace, "warnings"), part.numbers[~rejected])
-        self._keep(self.repairs, data, pc.struct_field(trace, "repairs"), part.numbers[~rejected])
+        warnings, repairs = pc.struct_field(trace, "warnings"), pc.struct_field(trace, "repairs")
+        self._keep(self.samples, data, [(reasons, part.numbers[rejected]), (warnings, part.numbers[~rejected])])
+        self._keep(self.repairs, data, [(repairs, part.numbers[~rejected])])
 
-    def _keep(
-        self, kept: dict[str, list[Sample]], data: Data, lists: pa.ListArray, numbers: npt.NDArray[np.int64]
-    ) -> None:
+    def add_counts(self, data: Data, counts: Counts, numbers: npt.NDArray[np.int64] | None) -> None:
+        """Add what was counted in records of these numbers; None for a whole file of rows, counted from 1."""
+        self.read += counts.read
+        self.formats.add(data.format.name)
+        self.accepted += counts.accepted
+        self.quarantined += counts.quarantined
+        self.failed |= counts.stop
+        self.several += counts.several
+        self.warned += counts.warned
+        self.repaired += counts.repaired
+        self._count(counts.rules)
+        for kept, examples in ((self.samples, counts.samples), (self.repairs, counts.repairs)):
+            for rule, some in examples.items():
+                for one in some[: self.most - len(kept[rule])]:
+                    number = one.place + 1 if numbers is None else int(numbers[one.place])
+                    kept[rule].append(Sample(data.name, data.unit, number, one.field, one.seen, one.expected))
+
+    def _count(self, rules: Mapping[str, RuleCount]) -> None:
+        self.rules |= {name: self.rules.get(name, RuleCount()) + count for name, count in rules.items()}
+
+    def _keep(self, kept: dict[str, list[Sample]], data: Data, parts: list[_Lists]) -> None:
         """Keep the first entries of each rule, which are lists of structs, one list a record."""
-        entries, records = lists.flatten(), pc.list_parent_indices(lists).to_numpy()
-        rules = pc.struct_field(entries, "rule").dictionary_encode()
-        codes = rules.indices.to_numpy()
-        for code, rule in enumerate(rules.dictionary.to_pylist()):
-            missing = self._most - len(kept[rule])
-            for at in np.flatnonzero(codes == code)[:missing] if missing > 0 else ():
-                entry = entries[int(at)].as_py()
-                seen = entry["seen"] if "seen" in entry else entry["before"]
-                number = int(numbers[records[at]])
-                kept[rule].append(Sample(data.name, data.unit, number, entry["field"], seen, entry.get("expected")))
+        found: dict[str, list[Sample]] = defaultdict(list)
+        for lists, numbers in parts:
+            entries, records = lists.flatten(), pc.list_parent_indices(lists).to_numpy()
+            rules = pc.struct_field(entries, "rule").dictionary_encode()
+            codes = rules.indices.to_numpy()
+            for code, rule in enumerate(rules.dictionary.to_pylist()):
+                missing = max(0, self.most - len(kept[rule]))
+                for at in np.flatnonzero(codes == code)[:missing]:
+                    found[rule].append(_sample(data, int(numbers[records[at]]), entries[int(at)].as_py()))
+        for rule, samples in found.items():
+            kept[rule] += sorted(samples, key=lambda sample: sample.number)[: self.most - len(kept[rule])]
+
+
+_Lists: TypeAlias = tuple[pa.ListArray, npt.NDArray[np.int64]]
+
+
+def _sample(data: Data, number: int, entry: Mapping[str, str | None]) -> Sample:
+    seen = entry["seen"] if "seen" in entry else entry["before"]
+    return Sample(data.name, data.unit, number, entry["field"] or "", seen, entry.get("expected"))
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

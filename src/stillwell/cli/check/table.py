@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stillwell.cli._contract import title
+from stillwell.cli._contract import DEFAULT, title
+from stillwell.cli._data import STDIN
 from stillwell.cli.base import Outcome, Output, shown
 from stillwell.cli.check.answer import Answer, RuleFound
 from stillwell.cli.check.found import Sample
@@ -29,7 +31,10 @@ def lines(answer: Answer, output: Output) -> Iterator[str]:
     """All lines of the answer."""
     found = answer.found
     data = shown(answer.data[0]) if len(answer.data) == 1 else f"{len(answer.data):,} files"
-    yield f"{shown(title(answer.contract))} judges {data} · {_so_many(found.read, 'record')} · {answer.seconds:.1f} s"
+    by = title(answer.contract)
+    if answer.suggested:
+        by = f"no {DEFAULT} here: what the data suggests{by}"
+    yield f"{shown(by)} judges {data} · {_so_many(found.read, 'record')} · {answer.seconds:.1f} s"
     if asks_the_clock(answer.contract):
         yield output.paint(
             f"now is {answer.clock:%Y-%m-%dT%H:%M:%SZ}" + ("" if answer.told else "; --as-of TIME says another"), "dim"
@@ -46,6 +51,8 @@ def lines(answer: Answer, output: Output) -> Iterator[str]:
         yield f"{output.paint('✓', 'good')} {_so_many(len(passed), 'rule')} passed"
     yield _verdict(answer, output)
     yield from _hints(answer)
+    if answer.cells:
+        yield f"cells: {_so_many(answer.flagged, 'flagged cell')} in {shown(str(answer.cells))}"
     yield _kept(answer)
 
 
@@ -96,11 +103,15 @@ def _table(rows: list[_Row], read: int, output: Output) -> Iterator[str]:
 
 def _example(sample: Sample, several: bool) -> str:
     where = (f"{shown(sample.data)} " if several else "") + f"{sample.unit} {sample.number}"
-    seen = "nothing" if sample.seen is None else shown(sample.seen)
-    seen = seen if len(seen) <= _LONGEST else seen[: _LONGEST - 1] + "…"
+    seen = "nothing" if sample.seen is None else _short(sample.seen)
     if sample.expected is None:
         return f"{where}: was {seen}"
-    return f"{where}: saw {seen}, expected {shown(sample.expected)}"
+    return f"{where}: saw {seen}, expected {_short(sample.expected)}"
+
+
+def _short(text: str) -> str:
+    text = shown(text)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _verdict(answer: Answer, output: Output) -> str:
@@ -112,6 +123,9 @@ def _verdict(answer: Answer, output: Output) -> str:
         text += f"   ({_so_many(found.several, 'record')} broke several rules)"
     if answer.tolerated and found.quarantined:
         text += f"   ({100 * answer.rejected:.2f} % rejected, {100 * answer.tolerated:g} % tolerated)"
+    if answer.unreadable:
+        text += f"   ({_so_many(len(answer.unreadable), 'file')} could not be read)"
+        return f"{output.paint('COULD NOT TELL', 'bad')}  {text}"
     if answer.outcome is Outcome.NO:
         return f"{output.paint('FAILED', 'bad')}  {text}"
     word, style = ("PASSED", "good") if not answer.warned and found.read else ("PASSED with warnings", "warn")
@@ -121,6 +135,10 @@ def _verdict(answer: Answer, output: Output) -> str:
 def _hints(answer: Answer) -> Iterator[str]:
     """What most probably is meant, where a whole file is not what it seems."""
     found = answer.found
+    if answer.suggested:
+        named = shlex.quote(shown(answer.data[0])) if len(answer.data) == 1 else "…"
+        named = "-" if answer.data == (STDIN,) else named
+        yield f"→ That is what is usual here; to read and edit it: stillwell suggest {named} > {DEFAULT}"
     if not found.read:
         yield "! nothing was judged: there is no record"
     broken = next((one.failed for one in answer.rules() if one.rule.name == "payload.format"), 0)
@@ -128,8 +146,15 @@ def _hints(answer: Answer) -> Iterator[str]:
         yield "→ Each line must be one JSON object: write a document as lines first, for example by jq -c '.[]'."
     elif broken and broken * 10 >= found.read * 9:
         yield "→ Most lines do not have as many cells as the header: see whether it, or the --delimiter, is right."
-    elif found.tally and found.read and all(one.null.sum() == found.read for one in found.tally.fields.values()):
+    elif not answer.suggested and found.read and _all_null(answer):
         yield "→ No record has any field of the contract: see whether the names, or the --delimiter, are right."
+
+
+def _all_null(answer: Answer) -> bool:
+    """Whether no record has a value in any field: then there was nothing whose type could be judged."""
+    fields = answer.contract.fields
+    types = [answer.found.rules.get(f"{field.name}.type") for field in fields]
+    return bool(types) and all(one is not None and one.not_evaluated == answer.found.read for one in types)
 
 
 def _kept(answer: Answer) -> str:

@@ -52,7 +52,8 @@ def lines(contract: Contract, rules: list[Asked], only: str | None) -> Iterator[
             ("key", ", ".join(contract.key)),
             ("identity", ", ".join(contract.identity)),
         )
-        yield " · ".join([*(f"{what} {name}" for what, name in said if name), f"other fields: {contract.other_fields}"])
+        told = [f"other fields: {contract.other_fields}", f"parsing: {contract.parsing}"]
+        yield " · ".join([*(f"{what} {name}" for what, name in said if name), *told])
     named = max(len(one.rule.name) for one in rules)
     expects = min(60, max(len(one.rule.expected) for one in rules))
     fields = {field.name: field for field in contract.fields}
