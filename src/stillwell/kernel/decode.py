@@ -163,7 +163,7 @@ class Delimited:
             _refuse_twice(_column(path), self._columns)
 
     def prepare(self, levels: Levels) -> None:
-        levels.add(0, OK, f"coalesce(len({own('cells')}) = {len(self._columns)}, false)")
+        levels.add(0, OK, is_line(self._columns))
 
     def locate(self, path: Path) -> Located | None:
         column = _column(path)
@@ -175,6 +175,13 @@ class Delimited:
         extra = [column for column in self._columns if column not in self._known]
         pairs = ", ".join(f"{text(one)}, {own('cells')}[{self._columns.index(one) + 1}]" for one in extra)
         return f"CASE WHEN {OK} THEN CAST(json_object({pairs}) AS VARCHAR) END" if extra else "CAST(NULL AS VARCHAR)"
+
+
+def is_line(columns: Sequence[str]) -> str:
+    """SQL that is true for a line of as many cells as there are columns."""
+    # No bytes at all are cut into one empty cell.
+    filled = f" AND {own('size')} > 0" if len(columns) == 1 else ""
+    return f"coalesce(len({own('cells')}) = {len(columns)}{filled}, false)"
 
 
 def _column(path: Path) -> str:

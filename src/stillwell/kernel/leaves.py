@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from stillwell.contract.model import Contract, Path
-from stillwell.kernel.decode import OK, RECORD, TEXT, is_text, strict_json
+from stillwell.kernel.decode import OK, RECORD, TEXT, is_line, is_text, strict_json
 from stillwell.kernel.sql import Levels, name, own, text
 
 
@@ -81,9 +81,7 @@ class DelimitedLeaves:
         self._columns = list(columns)
 
     def prepare(self, levels: Levels) -> str:
-        levels.add(0, OK, f"coalesce(len({own('cells')}) = {len(self._columns)}, false)")
-        # No bytes are cut into one empty cell.
-        return OK if len(self._columns) > 1 else f"{OK} AND {own('size')} > 0"
+        return levels.add(0, OK, is_line(self._columns))
 
     def leaf(self, path: Path, kind: str) -> str | None:
         column = ".".join(str(step) for step in path.steps)
