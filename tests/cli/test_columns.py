@@ -84,10 +84,10 @@ def test_cells_of_lines_are_texts_and_empty_ones_null():
     assert found.places.tolist() == [0, 3]
 
 
-def test_a_name_that_comes_twice_means_its_first_column():
+def test_a_column_that_comes_twice_is_left_out():
     found = columns([batch(b"1,2,3,4", header=["a", "b", "a", ""])], Format("csv"))
-    assert found.table.to_pydict() == {"a": ["1"], "b": ["2"]}
-    assert found.left_out == ("a column without a name", "a second column `a`")
+    assert found.table.to_pydict() == {"b": ["2"]}
+    assert found.left_out == ("a column without a name", "`a`, which comes 2 times")
 
 
 def test_tables_keep_their_types_and_structs_fall_apart():

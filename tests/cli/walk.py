@@ -101,6 +101,7 @@ Held against the clean copy again, without the labels and with them:
 - DATA is what it is for `check`: CSV, TSV, JSON lines, Parquet, Delta, compressed, a glob, a folder, standard input; with
   `--format`, `--delimiter`, `--header` and `--at` where names do not tell.
 - The first million records are looked at, or the first 256 MiB: `--sample N` says fewer. Memory is bounded by that.
+  Of more than 200,000 records a random 100,000 speak for all, always the same ones; the first line of the contract says so.
 - Values inside JSON objects are found by their path (`from: site.name`). Arrays, and what is now an object, now a value,
   are left out, and that is said.
 - Standard output holds the contract and nothing else; remarks go to standard error. `--out FILE` writes a file, `--json`

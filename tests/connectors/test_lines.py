@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwell.connectors._lines import Quoting, cut, line_ends, split
+from stillwell.connectors._lines import Quoting, cut, header_metadata, line_ends, split
+from stillwell.errors import ConnectorError
+from stillwell.kernel.base import COLUMNS
 
 ODD = st.lists(st.sampled_from([b'"', b",", b"\n", b"\r\n", b"\r", b"a", b'""', b'"\n', b',"', b'",'])).map(b"".join)
 CELLS = st.text(st.sampled_from('a,"\n é'), max_size=5)
@@ -78,3 +81,9 @@ def test_without_a_quote_every_line_is_a_record():
 def test_a_long_delimiter_is_not_mistaken_for_its_last_character():
     content = b'a||"x\ny"\nb|"c\nd\n'
     assert cut(content, Quoting("||").record_ends(content, final=True)).to_pylist() == [b'a||"x\ny"', b'b|"c', b"d"]
+
+
+def test_lines_that_end_in_carriage_returns_alone_are_told_of():
+    with pytest.raises(ConnectorError, match="carriage returns alone"):
+        header_metadata(b"a,b\r1,2\r", Quoting())
+    assert json.loads(header_metadata(b'"a\rb",c\r\n', Quoting())[COLUMNS]) == ["a\rb", "c"]

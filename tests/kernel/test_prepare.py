@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from stillwell.kernel.base import Format
 from stillwell.kernel.prepare import _cut, ingest_times, one_array, readable, relation, utf8
 from tests.kernel.odd import fixed
-from tests.kernel.records import CLOCK, batch
+from tests.kernel.records import CLOCK, batch, judge, typed
 
 
 def cells(line, **options):
@@ -129,3 +130,15 @@ def test_a_column_is_one_array_however_many_chunks_it_has():
     for chunks in ([], [[1, 2]], [[1], [], [2]]):
         column = pa.chunked_array([pa.array(chunk, pa.int64()) for chunk in chunks], pa.int64())
         assert one_array(column).to_pylist() == [number for chunk in chunks for number in chunk]
+
+
+def test_half_precision_is_judged_as_the_number_it_is_and_kept_as_it_came():
+    kind = pa.struct([("h", pa.float16()), ("b", pa.int64())])
+    records = pa.array(
+        [{"h": np.float16(0.5), "b": 1}, {"h": np.float16(1.5), "b": 2}, {"h": None, "b": 3}, None], kind
+    )
+    for table in (typed(records), typed(records).slice(1)):
+        judged = judge("fields: {h: {type: double, min: 1}}", table)
+        assert judged.accepted["h"].to_pylist() == [1.5, None]
+        assert judged.quarantined["record"].type == kind
+    assert judge("fields: {b: {type: integer}}", typed(records)).accepted["b"].to_pylist() == [1, 2, 3]

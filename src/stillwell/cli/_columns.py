@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -56,10 +57,12 @@ def columns(batches: Sequence[pa.Table], form: Format) -> Columns:
 
 def _cells(batches: Sequence[pa.Table], form: Format) -> Columns:
     names = source_columns(batches[0], form)
-    first = {name: names.index(name) for name in names if name}
+    times = Counter(names)
+    # A contract that reads a column which comes twice would be refused.
+    once = {name: at for at, name in enumerate(names) if name and times[name] == 1}
     left_out = ["a column without a name" for name in names if not name]
-    left_out += [f"a second column `{name}`" for at, name in enumerate(names) if name and first[name] != at]
-    schema = _schema([(name,) for name in first])
+    left_out += [f"`{name}`, which comes {count} times" for name, count in times.items() if name and count > 1]
+    schema = _schema([(name,) for name in once])
     parts, places, start = [], [], 0
     for batch in batches:
         cells = one_array(_readable(batch, form)[OWN + "cells"])
@@ -67,7 +70,7 @@ def _cells(batches: Sequence[pa.Table], form: Format) -> Columns:
         places.append(start + np.flatnonzero(whole.to_numpy(zero_copy_only=False)))
         start += len(batch)
         flat = cells.filter(whole).flatten()
-        texts = (flat[at :: len(names)] for at in first.values())
+        texts = (flat[at :: len(names)] for at in once.values())
         parts.append(pa.Table.from_arrays([pc.if_else(pc.equal(one, ""), _NULL, one) for one in texts], schema=schema))
     return Columns(pa.concat_tables(parts), np.concatenate(places), tuple(left_out))
 

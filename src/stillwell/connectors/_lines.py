@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwell.errors import ConnectorError, fail
 from stillwell.kernel.base import COLUMNS
 
 _NEWLINE, _RETURN = 10, 13
@@ -148,6 +149,13 @@ class Quoting:
 def header_metadata(line: bytes, quoting: Quoting) -> Mapping[bytes, bytes]:
     """The column names that a header line gives, as the kernel wants to be told."""
     text = line.decode(errors="replace").rstrip("\r\n")
+    if "\r" in text and (not quoting.quote or quoting.quote not in text):
+        raise fail(
+            ConnectorError,
+            "line-ends",
+            "The lines of this file end in carriage returns alone.",
+            "Let them end in newlines: tr '\\r' '\\n' < FILE.",
+        )
     if len(quoting.delimiter) != 1:
         names = text.split(quoting.delimiter)
     elif quoting.quote:

@@ -38,10 +38,27 @@ def relation(batch: pa.Table, now: pa.Array) -> pa.Table:
     for name in ("payload", "record", "topic", "partition", "offset"):
         if name in batch.column_names:
             columns[OWN + name] = batch[name]
+    if "record" in batch.column_names:
+        columns[OWN + "record"] = _scannable(batch["record"])
     columns.setdefault(OWN + "topic", pa.nulls(len(batch), pa.string()))
     keyed = "key" in batch.column_names
     columns[OWN + "key"] = utf8(batch["key"]) if keyed else pa.nulls(len(batch), pa.string())
     return pa.table(columns)
+
+
+def _scannable(records: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Typed records with half-precision numbers, which DuckDB cannot scan, as single-precision ones."""
+    kinds = [pa.float32() if pa.types.is_float16(field.type) else field.type for field in records.type]
+    kind = pa.struct([field.with_type(wide) for field, wide in zip(records.type, kinds, strict=True)])
+    if kind == records.type:
+        return records
+    parts = [
+        pa.StructArray.from_arrays(
+            [chunk.field(at).cast(wide) for at, wide in enumerate(kinds)], fields=list(kind), mask=chunk.is_null()
+        )
+        for chunk in records.chunks
+    ]
+    return pa.chunked_array(parts, kind)
 
 
 def readable(rows: pa.Table, form: Format) -> pa.Table:
