@@ -26,11 +26,3 @@ def test_a_rule_failed_was_kept_or_was_not_evaluated():
     assert found.any_failed(["a", "b"]).tolist() == [True, False, False]
     assert found.any_failed([]).tolist() == found.any_failed(["another"]).tolist() == [False] * 3
     assert found.any_repaired(["b", "a"]).tolist() == [False, False, True]
-
-
-def test_parts_are_joined_in_their_order():
-    found = Flags.joined([flags([True], [False]), flags([], []), flags([None, False], [True, False])])
-    assert found.size == 3
-    assert found.failed["a"].tolist() == [True, False, False]
-    assert found.unjudged["a"].tolist() == [False, True, False]
-    assert found.repaired["b"].tolist() == [False, True, False]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -33,15 +33,6 @@ class Flags:
             failed[rule], unjudged[rule] = _split(result[f"{OWN}failed_{rule}"])
         repaired = {rule: _split(result[f"{OWN}repaired_{rule}"])[0] for rule in verdicts.repaired}
         return Flags(len(result), failed, unjudged, repaired)
-
-    @staticmethod
-    def joined(parts: Sequence[Flags]) -> Flags:
-        """Flags of several runs of records as one."""
-        failed, unjudged, repaired = (
-            {rule: np.concatenate([getattr(part, name)[rule] for part in parts]) for rule in getattr(parts[0], name)}
-            for name in ("failed", "unjudged", "repaired")
-        )
-        return Flags(sum(part.size for part in parts), failed, unjudged, repaired)
 
     def any_failed(self, rules: Iterable[str]) -> Mask:
         """Which records failed at least one of the rules."""

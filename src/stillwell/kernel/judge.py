@@ -14,7 +14,7 @@ import pyarrow as pa
 from stillwell.contract.model import Contract
 from stillwell.kernel.base import Format, Judged
 from stillwell.kernel.bind import bind
-from stillwell.kernel.count import Counter
+from stillwell.kernel.count import Counted, Counter
 from stillwell.kernel.counting import Counting
 from stillwell.kernel.counts import Counts, added
 from stillwell.kernel.parted import Parted, joined, parted
@@ -100,7 +100,7 @@ class Kernel:
 
         Returns the verdict on every record; `Judged.read` is always accepted plus quarantined.
         """
-        parts = self._parts(batch, clock, lambda part, counter: (part, counter.count(part.counted)))
+        parts = self._parts(batch, clock, lambda part, counted, counter: (part, counter.count(counted)))
         part = joined([part for part, _ in parts])
         tally = merge([tally for _, tally in parts])
         checked = facts(batch, part.accepted, part.quarantined)
@@ -108,7 +108,7 @@ class Kernel:
 
     def part(self, batch: pa.Table, clock: dt.datetime | None = None) -> Parted:
         """Judge without counting: the same verdicts, rows and reasons, but neither tally nor facts."""
-        return joined(self._parts(batch, clock, lambda part, _: part, counted=False))
+        return joined(self._parts(batch, clock, lambda part, *_: part, counted=False))
 
     def count(self, data: pa.Table | Scan, clock: dt.datetime | None = None, *, samples: int = 1) -> Counts:
         """Count what `judge` would say of a batch, or of a Parquet file, without any rows coming out.
@@ -154,7 +154,7 @@ class Kernel:
         self,
         batch: pa.Table,
         clock: dt.datetime | None,
-        then: Callable[[Parted, Counter], Result],
+        then: Callable[[Parted, Counted, Counter], Result],
         *,
         counted: bool = True,
     ) -> list[Result]:
@@ -170,7 +170,7 @@ class Kernel:
         def piece(begin: int) -> Result:
             some, moments = batch.slice(begin, step), now.slice(begin, step)
             both = ways.judge(relation(some, moments), counted=counted)
-            return then(parted(ways.program, some, moments, both), counter)
+            return then(*parted(ways.program, some, moments, both), counter)
 
         step = self._step(len(batch))
         return list(self._pool.map(piece, range(0, max(len(batch), 1), step)))

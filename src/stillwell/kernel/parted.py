@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from stillwell.kernel.base import ACCEPTED, QUARANTINED, WARNED, Stop
 from stillwell.kernel.count import Counted
-from stillwell.kernel.flags import Flags
 from stillwell.kernel.program import Program
 from stillwell.kernel.rows import Odd, accepted_rows, quarantined_rows, traces
 from stillwell.kernel.ways import Both
@@ -18,17 +17,16 @@ from stillwell.kernel.ways import Both
 
 @dataclass(frozen=True)
 class Parted:
-    """A batch judged and parted into its rows; `counted` is what a tally counts."""
+    """A batch judged and parted into its rows."""
 
     accepted: pa.Table
     quarantined: pa.Table
     verdicts: pa.UInt8Array
     stop: Stop | None
-    counted: Counted
 
 
-def parted(program: Program, batch: pa.Table, now: pa.Array, both: Both) -> Parted:
-    """The rows of a batch with ingest times `now`, of which both ways have said what they found."""
+def parted(program: Program, batch: pa.Table, now: pa.Array, both: Both) -> tuple[Parted, Counted]:
+    """The rows of a batch with ingest times `now`, of which both ways have said what they found, and what to count."""
     plain, odd = both.plain, both.odd
     verdicts = np.full(len(batch), ACCEPTED, np.uint8)
     verdicts[odd.rows[odd.noted]] = WARNED
@@ -36,33 +34,24 @@ def parted(program: Program, batch: pa.Table, now: pa.Array, both: Both) -> Part
     kept = verdicts != QUARANTINED
     trace = traces(program.contract, batch, now)
     ingest = now.cast(pa.int64()).to_numpy()
-    return Parted(
+    rows = Parted(
         accepted=accepted_rows(program, both.passed, plain, odd, trace, kept),
         quarantined=quarantined_rows(batch, trace, odd, ~kept),
         verdicts=pa.array(verdicts),
         stop=_stop(program, batch, odd),
-        counted=Counted(both.passed, odd.result, ingest[plain], ingest[odd.rows], odd.flags, odd.rejected),
     )
+    return rows, Counted(both.passed, odd.result, ingest[plain], ingest[odd.rows], odd.flags, odd.rejected)
 
 
 def joined(parts: Sequence[Parted]) -> Parted:
     """Pieces of a batch, one after another, as one."""
     if len(parts) == 1:
         return parts[0]
-    counted = [part.counted for part in parts]
     return Parted(
         accepted=pa.concat_tables([part.accepted for part in parts]),
         quarantined=pa.concat_tables([part.quarantined for part in parts]),
         verdicts=pa.concat_arrays([part.verdicts for part in parts]),
         stop=next((part.stop for part in parts if part.stop), None),
-        counted=Counted(
-            plain=pa.concat_tables([one.plain for one in counted if len(one.plain)] or [counted[0].plain]),
-            odd=pa.concat_tables([one.odd for one in counted]),
-            plain_ingest=np.concatenate([one.plain_ingest for one in counted]),
-            odd_ingest=np.concatenate([one.odd_ingest for one in counted]),
-            flags=Flags.joined([one.flags for one in counted]),
-            rejected=np.concatenate([one.rejected for one in counted]),
-        ),
     )
 
 
