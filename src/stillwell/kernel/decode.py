@@ -120,7 +120,7 @@ class Json:
         """Guard first, then take out every path in one call: an error inside would fail the whole batch."""
         # What is valid and begins with a brace is an object.
         opened = f"starts_with(ltrim({TEXT}, ' ' || chr(9) || chr(10) || chr(13)), '{{')"
-        valid = f"json_valid({TEXT})" + (f" AND {strict_json(TEXT)}" if self._strict else "")
+        valid = strict_json(TEXT) if self._strict else f"json_valid({TEXT})"
         levels.add(0, OK, f"coalesce(CASE WHEN starts_with({TEXT}, '{{') OR {opened} THEN {valid} END, false)")
         pointers = ", ".join(text(pointer(path.steps)) for path in self._paths)
         values = f"json_extract({TEXT}, [{pointers}])" if pointers else "NULL"

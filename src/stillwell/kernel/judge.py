@@ -118,8 +118,7 @@ class Kernel:
         clock = clock or dt.datetime.now(dt.UTC)
         if isinstance(data, Scan):
             return self._count_scan(data, clock, samples)
-        record = data.schema.field("record").type if "record" in data.column_names else None
-        columns = () if record is not None else source_columns(data, self.format)
+        record, columns = self._shape(data)
         key = (record, columns, samples)
         if key not in self._counting:
             ways = self._ways(record, columns)
@@ -162,8 +161,7 @@ class Kernel:
 
         Records are judged each by itself, so a batch may be cut anywhere.
         """
-        record = batch.schema.field("record").type if "record" in batch.column_names else None
-        ways = self._ways(record, () if record is not None else source_columns(batch, self.format))
+        ways = self._ways(*self._shape(batch))
         counter = Counter(self.contract, ways.program.rules, self._window, self._group, f"duckdb {duckdb.__version__}")
         now = ingest_times(batch, clock or dt.datetime.now(dt.UTC))
 
@@ -174,6 +172,12 @@ class Kernel:
 
         step = self._step(len(batch))
         return list(self._pool.map(piece, range(0, max(len(batch), 1), step)))
+
+    def _shape(self, batch: pa.Table) -> tuple[pa.StructType | None, tuple[str, ...]]:
+        """What a batch is compiled for: the type of its typed records, or else the columns of its delimited text."""
+        if "record" in batch.column_names:
+            return batch.schema.field("record").type, ()
+        return None, source_columns(batch, self.format)
 
     def _ways(self, record: pa.StructType | None, columns: tuple[str, ...]) -> Ways:
         key = (record, columns)
