@@ -71,7 +71,7 @@ environments: $(UV)  ## make .venv, the environments of both engines and one of 
 lock: $(UV)  ## choose the newest versions of everything anew
 	echo uv | $(COMPILE) - --output-file environments/uv.txt
 	echo setuptools | $(COMPILE) - --output-file environments/build.txt
-	$(COMPILE) pyproject.toml --group dev --extra delta --output-file environments/main.txt
+	$(COMPILE) pyproject.toml --group dev --extra delta --extra kafka --extra lab --output-file environments/main.txt
 	$(COMPILE) pyproject.toml environments/spark.in --output-file environments/spark.txt
 	$(COMPILE) pyproject.toml environments/flink.in --output-file environments/flink.txt
 	for peer in environments/peer-*.in; do $(COMPILE) "$$peer" --output-file "$${peer%.in}.txt"; done

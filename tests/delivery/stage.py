@@ -25,9 +25,8 @@ from stillwell.contract.load import parse
 from stillwell.contract.model import Contract
 from stillwell.delivery.again import Rejudge
 from stillwell.delivery.audit import Audit, Audited
-from stillwell.engines import embedded
 from stillwell.engines.base import EpochLimits, Job, Progress, Summary
-from stillwell.engines.embedded import Engine, EngineOptions
+from stillwell.engines.embedded import Engine, EngineOptions, flow
 from stillwell.kernel import Kernel
 
 DURABLE = ("delta", "parquet", "jsonl", "duckdb")
@@ -169,7 +168,14 @@ class Stage:
         """A source of these records, always of the same name."""
         return self.source("memory", records=records)
 
-    def job(self, source: Source, by: Contract | None = None, fuse: Fuse | None = None, **limits: Any) -> Job:
+    def job(
+        self,
+        source: Source,
+        by: Contract | None = None,
+        fuse: Fuse | None = None,
+        patience: dt.timedelta = dt.timedelta(0),
+        **limits: Any,
+    ) -> Job:
         fuse = fuse or Fuse()
         return Job(
             pipeline="test",
@@ -179,6 +185,7 @@ class Stage:
             quarantine=tuple(Fused(self.sink(name), name, fuse) for name in self.quarantine),
             state=self.folder / "state",
             epoch=EpochLimits(**limits),
+            patience=patience,
         )
 
     def run(
@@ -322,7 +329,7 @@ def _perform(
         datetime, UTC = Moved, dt.UTC
 
     if days:
-        embedded.dt = Calendar  # type: ignore[assignment]
+        flow.dt = Calendar  # type: ignore[assignment]
     stage = Stage(folder, kind)
     name, options = source
     pipe.send("ready")

@@ -12,7 +12,7 @@ import tomllib
 import stillwell
 
 CORE = sys.stdlib_module_names | {"stillwell"}
-IMPORTED_AS = {"pyyaml": "yaml"}
+IMPORTED_AS = {"python-dotenv": "dotenv", "pyyaml": "yaml"}
 """Where the name to import differs from the name to install."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stillwell.errors import ConnectorError, PipelineError
-from stillwell.pipeline.lock import run_lock
+from stillwell.pipeline.lock import run_lock, still
 
 HOLD = """
 import sys, time
@@ -64,3 +64,13 @@ def test_a_state_folder_that_cannot_be_is_one_error(tmp_path) -> None:
     with pytest.raises(ConnectorError) as caught, run_lock("p", Path(tmp_path / "file" / "state")):
         pytest.fail("there is no such folder")
     assert [problem.code for problem in caught.value.problems] == ["unwritable"]
+
+
+def test_runs_that_share_a_source_run_together_and_neither_alone_nor_audited(tmp_path) -> None:
+    with run_lock("p", tmp_path, shared=True), run_lock("p", tmp_path, shared=True):
+        with pytest.raises(PipelineError, match="runs already"), run_lock("p", tmp_path):
+            pass
+        with pytest.raises(PipelineError, match="runs already"), still("p", tmp_path):
+            pass
+    with run_lock("p", tmp_path), pytest.raises(PipelineError, match="runs already"):
+        run_lock("p", tmp_path, shared=True).__enter__()

@@ -8,7 +8,8 @@ import traceback
 import pytest
 
 from stillwell.contract.read import Broken, List, Map, Problems, Text, read
-from stillwell.errors import ConnectorError, Problem, Where
+from stillwell.errors import ConnectorError, PipelineError, Problem, Where
+from stillwell.pipeline.load import parse
 from stillwell.pipeline.outside import Filled, Filler, Outside
 
 
@@ -129,3 +130,30 @@ def test_an_error_raised_within_is_masked_and_so_is_its_traceback() -> None:
         connect()
     assert caught.value.problems == (Problem("refused", "${P}!", "not ${P}", Where("${P}.yml", 1), "a.${P}"),)
     assert "swordfish refused" not in "".join(traceback.format_exception(caught.value))
+
+
+PIPELINE = "pipeline: p\nenv: .env\ncontract: c.yml\nsource: {files: {path: '${WHERE}'}}\naccepted: memory\nquarantine: memory\n"
+
+
+def test_variables_are_read_from_the_file_that_is_named_and_the_environment_wins(tmp_path) -> None:
+    (tmp_path / ".env").write_text("# where\nexport WHERE='from the file'\nOTHER=${NOT} filled\n", encoding="utf-8")
+    file = str(tmp_path / "p.yml")
+    assert parse(PIPELINE, file=file, environment={}).source.options["path"] == "from the file"
+    assert parse(PIPELINE, file=file, environment={"WHERE": "here"}).source.options["path"] == "here"
+    assert "from the file" not in parse(PIPELINE, file=file, environment={}).outside.mask("it is from the file.")
+
+
+def test_a_file_of_variables_is_not_read_unless_it_is_named(tmp_path) -> None:
+    (tmp_path / ".env").write_text("WHERE=x\n")
+    with pytest.raises(PipelineError, match="WHERE is not set"):
+        parse(PIPELINE.replace("env: .env\n", ""), file=str(tmp_path / "p.yml"), environment={})
+
+
+@pytest.mark.parametrize("content", [None, b"A=\xff"])
+def test_a_file_of_variables_that_cannot_be_read_is_a_problem_at_its_line(tmp_path, content) -> None:
+    if content is not None:
+        (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(PipelineError) as raised:
+        parse(PIPELINE, file=str(tmp_path / "p.yml"), environment={"WHERE": "x"})
+    [problem] = raised.value.problems
+    assert (problem.code, problem.where.line, problem.path) == ("unreadable", 2, "env")

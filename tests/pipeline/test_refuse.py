@@ -14,7 +14,7 @@ from stillwell.connectors.parquet import SinkOptions as Parquet
 from stillwell.contract.load import parse as contract
 from stillwell.pipeline.load import parse
 from stillwell.pipeline.model import Part
-from stillwell.pipeline.refuse import same_place, unbuilt, unjudgeable
+from stillwell.pipeline.refuse import same_place, unbuilt, unjudgeable, unshared
 
 HEAD = "pipeline: a\nsource: stdin\naccepted: memory\nquarantine: memory\n"
 PLAIN = HEAD + "contract: c.yml\n"
@@ -78,3 +78,42 @@ def test_two_parts_at_one_place(tmp_path, one, other, same) -> None:
     place = Place("p", tmp_path, Path("state"))
     problems = list(same_place([(Part("x", path="a"), one), (Part("x", path="b"), other)], place))
     assert [(problem.code, problem.path) for problem in problems] == [("same-place", "b")] * same
+
+
+class Alone:
+    """A sink that one process may write."""
+
+
+class Together(Alone):
+    shared = True
+
+
+class WithLedger(Together):
+    shared_ledger = True
+
+
+class Member:
+    """As much of a shared source as tells that it is one."""
+
+    term, partitions = 0, frozenset()
+
+    def join(self, let_go):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("sinks", "refused"),
+    [
+        ([WithLedger(), Together()], []),
+        ([WithLedger(), Alone()], ["only one process may write to `b`"]),
+        ([Together(), Together()], ["the ledger beside `a` serves one process"]),
+        ([Alone(), Alone()], ["only one process may write to `a`", "only one process may write to `b`"]),
+    ],
+)
+def test_a_group_needs_sinks_that_several_processes_may_write(sinks, refused) -> None:
+    parts = [(Part(name, path=name), sink) for name, sink in zip("ab", sinks, strict=True)]
+    problems = list(unshared(Member(), parts))
+    assert len(problems) == len(refused)
+    assert all(words in problem.what for words, problem in zip(refused, problems, strict=True))
+    assert {problem.code for problem in problems} <= {"not-supported"}
+    assert not list(unshared(object(), parts))

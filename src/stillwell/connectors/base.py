@@ -10,16 +10,16 @@ What a batch is, and what a format: `stillwell.kernel.base`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from stillwell.delivery.ledger import Ledger
-from stillwell.delivery.slice import Marks, Position
+from stillwell.delivery.slice import Gap, Marks, Position
 from stillwell.kernel.base import Format
 
 
@@ -44,10 +44,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some records (a batch as above) and, for each partition in them, where reading goes on after them."""
+    """Some records (a batch as above) and, for each partition in them, where reading goes on after them.
+
+    `gaps` are offsets that were due and that the source no longer has. Each lies before records of its partition that
+    come in this chunk or in a later one; `ends` of a chunk without records may lie behind offsets that hold none.
+    """
 
     table: pa.Table
     ends: Mapping[int, Position]
+    gaps: tuple[Gap, ...] = ()
 
 
 class Source(Protocol):
@@ -105,10 +110,49 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class Informed(Protocol):
+    """What a source also has that wants to know what was committed."""
+
+    def committed(self, ends: Mapping[int, Position]) -> None:
+        """Every sink holds what lies before these positions; another thread than `read` says so. Must be quick."""
+        ...
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """What a source also has whose partitions it shares with other processes; they come and go while `read` is called.
+
+    A term is a time in which the partitions stay the same. After `open` there is none; `read` gives None until one
+    begins, which is when `term` rises. Then `partitions` are ours, and nothing of them is read before `seek`, which
+    names only them.
+    """
+
+    def join(self, let_go: Callable[[bool], None]) -> None:
+        """Take part from now on; comes after `open`, and before the first `read`.
+
+        `let_go(lost)` is called from inside `read` before partitions are given up, so that what was read of them can
+        still be committed; with `lost` they are somebody else's already, and nothing more may be committed for them.
+        """
+        ...
+
+    @property
+    def term(self) -> int:
+        """How many times partitions were taken up so far."""
+        ...
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """The partitions that are ours in this term; perhaps none."""
+        ...
+
+
 class Sink(Protocol):
     """Writes rows and marks in one atomic step; it is the sink's marks that say what was written.
 
-    After kill -9 at any instant, `marks` and the rows agree: either both hold an epoch or neither.
+    After kill -9 at any instant, `marks` and the rows agree: either both hold an epoch or neither. A class that says
+    `shared = True` lets several processes write, each its own marks; one that says `shared_ledger = True` has a ledger
+    of which that is true. A source whose partitions are shared needs the former of each sink, the latter of the first.
     """
 
     Options: ClassVar[type[BaseModel]]

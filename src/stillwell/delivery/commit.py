@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import pyarrow as pa
@@ -12,7 +13,8 @@ import pyarrow.compute as pc
 
 from stillwell.delivery.intent import Intent
 from stillwell.delivery.ledger import Ledger
-from stillwell.delivery.slice import Advance, Marks, Position, Slice, mark_name
+from stillwell.delivery.retry import Retry
+from stillwell.delivery.slice import Advance, Gap, Marks, Position, Slice, mark_name
 from stillwell.errors import StillwellError, fail
 from stillwell.kernel.base import Judged
 
@@ -43,22 +45,34 @@ class Identity:
 class Delivery:
     """Writes the epochs of one run, each once. One thread calls it.
 
+    With `partitions`, only these are ours: the others of the same source are somebody else's. `retry` says how long a
+    sink that fails is tried again.
+
     Raises:
         StillwellError: code `other-source`, when the ledger is that of another pipeline or source.
     """
 
     def __init__(
-        self, identity: Identity, ledger: Ledger, quarantine: Sequence[Holder], accepted: Sequence[Holder]
+        self,
+        identity: Identity,
+        ledger: Ledger,
+        quarantine: Sequence[Holder],
+        accepted: Sequence[Holder],
+        *,
+        partitions: Collection[int] | None = None,
+        retry: Retry | None = None,
     ) -> None:
         self._identity = identity
         self._ledger = ledger
+        self._retry = retry or Retry()
         self._quarantine = tuple(quarantine)
         self._accepted = tuple(accepted)
         self._marks: dict[Holder, dict[str, int]] = {
             holder: dict(holder.marks()) for holder in (*self._quarantine, *self._accepted)
         }
-        self._intents = ledger.intents()
-        _refuse_others(identity, self._intents)
+        intents = ledger.intents()
+        _refuse_others(identity, intents)
+        self._intents = intents if partitions is None else [intent.within(partitions) for intent in intents]
         self._positions = {part.partition: part.end for intent in self._intents for part in intent.slices}
 
     def positions(self) -> dict[int, Position]:
@@ -76,8 +90,19 @@ class Delivery:
         held = self._marks[holder]
         return any(held.get(self._identity.mark(part.partition), 0) < part.end.offset for part in intent.slices)
 
-    def commit(self, judged: Judged, ends: Mapping[int, Position], clock: dt.datetime) -> Intent:
-        """Declare an epoch that was judged and write it; `ends` are the positions after its records.
+    def commit(
+        self,
+        judged: Judged,
+        ends: Mapping[int, Position],
+        clock: dt.datetime,
+        *,
+        gaps: Sequence[Gap] = (),
+        columns: str = "",
+    ) -> Intent:
+        """Declare an epoch that was judged and write it.
+
+        `ends` are the positions after its records, `gaps` what the source had forgotten within them, `columns` those of
+        delimited text.
 
         Raises:
             Fenced: when another writer took over; nothing more may be written then.
@@ -87,9 +112,18 @@ class Delivery:
             for partition in sorted(judged.facts)
         )
         identity = self._identity
-        intent = Intent(identity.pipeline, identity.source, slices, identity.contract, dict(identity.versions), clock)
+        intent = Intent(
+            identity.pipeline,
+            identity.source,
+            slices,
+            identity.contract,
+            dict(identity.versions),
+            clock,
+            tuple(gaps),
+            columns,
+        )
         _refuse_unconserved(intent)
-        self._ledger.declare(intent, identity.contract_text)
+        self._declare(intent)
         self._positions |= {part.partition: part.end for part in slices}
         self.settle(intent, judged)
         return intent
@@ -98,7 +132,25 @@ class Delivery:
         """Bring every sink up to the end of an intent: quarantine first, so that what is accepted was never lost."""
         for holders, rows in ((self._quarantine, judged.quarantined), (self._accepted, judged.accepted)):
             for holder in holders:
-                self._write(holder, rows, intent)
+                self._retry(partial(self._write, holder, rows, intent), partial(self._look, holder))
+
+    def _declare(self, intent: Intent) -> None:
+        declared = False
+
+        def declare() -> None:
+            if not declared:
+                self._ledger.declare(intent, self._identity.contract_text)
+
+        def look() -> None:
+            # What failed may have been the answer alone.
+            nonlocal declared
+            declared = intent in self._ledger.intents()
+
+        self._retry(declare, look)
+
+    def _look(self, holder: Holder) -> None:
+        """See anew what a holder has: a write that failed may have been done."""
+        self._marks[holder] = dict(holder.marks())
 
     def _write(self, holder: Holder, rows: pa.Table, intent: Intent) -> None:
         held = self._marks[holder]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from stillwell.delivery.slice import Advance, Position, Slice, mark_name
+from stillwell.delivery.slice import Advance, Gap, Position, Slice, mark_name
 from stillwell.kernel.digest import Facts
 
 
@@ -17,7 +17,9 @@ class Intent:
     """Ranges, contract, versions and clock of one epoch: all that judging it again must hold on to.
 
     `clock` is the ingest time of records whose envelope has none. `contract` is the digest of the contract,
-    whose text the ledger keeps. `versions` are those of the libraries that a verdict may depend on.
+    whose text the ledger keeps. `versions` are those of the libraries that a verdict may depend on. `gaps` are what the
+    source had forgotten within the slices. `columns` are those of delimited text, as JSON: quarantined lines do not
+    tell them.
     """
 
     pipeline: str
@@ -26,6 +28,8 @@ class Intent:
     contract: str
     versions: Mapping[str, str]
     clock: dt.datetime
+    gaps: tuple[Gap, ...] = ()
+    columns: str = ""
 
     def advances(self) -> dict[str, Advance]:
         """How every sink's marks move when this epoch is written."""
@@ -33,6 +37,14 @@ class Intent:
             mark_name(self.pipeline, self.source, part.partition): Advance(part.start.offset, part.end.offset)
             for part in self.slices
         }
+
+    def within(self, partitions: Collection[int]) -> Intent:
+        """The same intent of these partitions alone."""
+        return dataclasses.replace(
+            self,
+            slices=tuple(part for part in self.slices if part.partition in partitions),
+            gaps=tuple(gap for gap in self.gaps if gap.partition in partitions),
+        )
 
     def to_json(self) -> str:
         """One line of plain JSON, the form in which ledgers keep it."""
@@ -49,4 +61,5 @@ class Intent:
             for one in plain.pop("slices")
         )
         clock = dt.datetime.fromisoformat(plain.pop("clock"))
-        return Intent(slices=slices, clock=clock, **plain)
+        gaps = tuple(Gap(**one) for one in plain.pop("gaps", ()))
+        return Intent(slices=slices, clock=clock, gaps=gaps, **plain)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-from stillwell.delivery.again import Readable, Rejudge, read_again
+from stillwell.delivery.again import Readable, read_again
 from stillwell.delivery.commit import Delivery
 from stillwell.delivery.intent import Intent
 from stillwell.errors import StillwellError, fail
 from stillwell.kernel import Judged
 
 
-def recover(delivery: Delivery, source: Readable, judge: Rejudge) -> Iterator[tuple[pa.Table, Judged]]:
-    """Finish every unfinished intent; gives the records and verdicts of each once it is written.
+def recover(
+    delivery: Delivery, source: Readable, judge: Callable[[pa.Table, Intent], Judged]
+) -> Iterator[tuple[Intent, pa.Table, Judged]]:
+    """Finish every unfinished intent; gives each with its records and verdicts once it is written.
 
     Raises:
         StillwellError: code `source-changed`, when the source no longer gives the records that the intent was about.
@@ -31,7 +33,7 @@ def recover(delivery: Delivery, source: Readable, judge: Rejudge) -> Iterator[tu
                 "Bring the source back as it was, or give the pipeline another name and other sinks to start anew.",
             )
         delivery.settle(intent, judged)
-        yield batch, judged
+        yield intent, batch, judged
 
 
 def _ranges(intent: Intent) -> str:

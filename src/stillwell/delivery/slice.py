@@ -30,6 +30,15 @@ class Slice:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """Offsets of a partition, from `start` up to but without `end`, that were gone before they could be read."""
+
+    partition: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Advance:
     """How a sink's mark of one partition must move: from `expected` to `next`, together with the rows."""
 

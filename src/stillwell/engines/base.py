@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from stillwell.connectors.base import Sink, Source
 from stillwell.contract.model import Contract
+from stillwell.delivery.slice import Gap
 from stillwell.kernel.base import Judged, Stop
 from stillwell.kernel.tally import Tally
 
@@ -36,7 +37,7 @@ class Job:
     """A planned pipeline: everything that an engine needs to run it, already checked.
 
     `accepted[0]` holds the ledger. `window` and `group` are those of the tally; `memory` bounds the kernel (for example
-    "1GiB"); `hash_key` is the key of sensitive fields that are hashed.
+    "1GiB"); `hash_key` is the key of sensitive fields that are hashed; a sink that fails is tried again for `patience`.
     """
 
     pipeline: str
@@ -50,6 +51,7 @@ class Job:
     window: dt.timedelta = dt.timedelta(minutes=1)
     group: tuple[str, ...] = ()
     hash_key: bytes | None = field(default=None, repr=False)
+    patience: dt.timedelta = dt.timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ Watch = Callable[[Progress], None]
 class Summary:
     """How a run ended. Counts are of this run alone; `tally` is the total over its windows, None if nothing was read.
 
-    `stopped` is the `fail` rule that ended it; `interrupted` is true when it was asked to stop before the source ended.
+    `stopped` is the `fail` rule that ended it; `interrupted` is true when it was asked to stop before the source ended;
+    `gaps` are offsets that the source no longer had when they were due.
     """
 
     read: int
@@ -87,6 +90,7 @@ class Summary:
     tally: Tally | None
     stopped: Stop | None
     interrupted: bool
+    gaps: tuple[Gap, ...] = ()
 
     @property
     def conserved(self) -> bool:

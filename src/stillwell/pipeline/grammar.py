@@ -146,6 +146,7 @@ _LIMITS = Thing(
     (
         Key("keys", _COUNT, "How many keys are held in state; 1000000."),
         Key("memory", _SIZE, "How much memory the kernel may take; 1GiB."),
+        Key("patience", DURATION, "How long a sink that fails is tried again; 30s."),
     ),
 )
 _MONITOR = Thing(
@@ -175,6 +176,7 @@ PIPELINE = Thing(
             "Its name, under which sinks keep its marks: renamed, it starts anew.",
             required=True,
         ),
+        Key("env", _TEXT, "A file of `NAME=value` lines for references such as `${NAME}`; the environment wins."),
         Key("contract", ContractShape(), "The file of the contract that judges its records.", required=True),
         Key("source", PartShape("Source"), "Where records come from.", required=True),
         Key("accepted", OneOrMore(PartShape("Sink")), "Where good records go; the ledger lives there.", required=True),

@@ -12,7 +12,7 @@ from stillwell.engines.base import EpochLimits
 from stillwell.errors import PipelineError
 from stillwell.pipeline.grammar import PIPELINE
 from stillwell.pipeline.model import Limits, Monitor, Pipeline
-from stillwell.pipeline.outside import Filler, Outside
+from stillwell.pipeline.outside import Filler, Outside, env_file
 from stillwell.pipeline.settings import with_settings
 
 
@@ -40,12 +40,14 @@ def parse(
     if isinstance(node, Broken):
         reading.problems.stop(PipelineError)
     folder = Path(file).parent if file else Path()
-    filler = Filler(environment, folder, reading.problems)
-    node = filler.fill(with_settings(node, settings, reading.problems))
+    node = with_settings(node, settings, reading.problems)
+    filler = Filler({**env_file(node, folder, reading.problems), **environment}, folder, reading.problems)
+    node = filler.fill(node)
     outside = Outside(filler.values)
     with outside.masking():
         values = PIPELINE.read(node, "", reading) or {}
         reading.problems.stop(PipelineError)
+    values.pop("env", None)
     monitor = values.pop("monitor", None)
     return Pipeline(
         name=values.pop("pipeline"),

@@ -1,4 +1,7 @@
-"""One run of a pipeline at a time: a lock of the operating system, which a killed run lets go of."""
+"""One run of a pipeline at a time, or several that share a source: a lock of the operating system.
+
+A killed run lets go of it.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from stillwell.errors import PipelineError, fail
 
 
 @contextlib.contextmanager
-def run_lock(pipeline: str, state: Path) -> Iterator[None]:
-    """Hold `run.lock` in the state folder, which says the number of this process.
+def run_lock(pipeline: str, state: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold `run.lock` in the state folder, which says the number of this process; with `shared`, beside others.
 
     Raises:
         PipelineError: code `already-running`, with the number of the process that holds it.
@@ -26,7 +29,7 @@ def run_lock(pipeline: str, state: Path) -> Iterator[None]:
         state.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     with os.fdopen(handle, "r+b", buffering=0) as file:
-        _take(file, pipeline)
+        _take(file, pipeline, shared=shared)
         with writing(path):
             file.truncate(0)
             file.write(f"{os.getpid()}\n".encode())
@@ -50,9 +53,9 @@ def still(pipeline: str, state: Path) -> Iterator[None]:
         yield
 
 
-def _take(file: FileIO, pipeline: str) -> None:
+def _take(file: FileIO, pipeline: str, *, shared: bool = False) -> None:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = file.read(20).decode().strip()
         raise fail(

@@ -45,10 +45,11 @@ class ContractChoice:
 
 @dataclass(frozen=True)
 class Limits:
-    """The bounds of a run: keys in state, and memory of the kernel in bytes."""
+    """The bounds of a run: keys in state, memory of the kernel in bytes, how long a sink that fails is tried again."""
 
     keys: int = 1_000_000
     memory: int = 1 << 30
+    patience: dt.timedelta = dt.timedelta(seconds=30)
 
 
 @dataclass(frozen=True)

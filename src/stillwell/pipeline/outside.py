@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
+
+from dotenv import dotenv_values
 
 from stillwell.contract.read import Broken, List, Map, Node, Problems, Text
 from stillwell.errors import Problem, StillwellError, Where
@@ -66,6 +69,21 @@ class Outside:
                 raise
             # Without its cause: that would show the values in a traceback.
             raise type(error)([self.masked(problem) for problem in error.problems]) from None
+
+
+def env_file(node: Node, folder: Path, problems: Problems) -> dict[str, str]:
+    """The variables of the file that a pipeline names by `env`; one that cannot be read is a problem."""
+    named = node.entries.get("env") if isinstance(node, Map) else None
+    if not isinstance(named, Text):
+        return {}
+    try:
+        text = (folder / named.value).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        problems.add("unreadable", f"File {named.value} cannot be read: {why}.", "Check the path.", named.where, "env")
+        return {}
+    found = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return {name: value for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True)

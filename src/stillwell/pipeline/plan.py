@@ -21,7 +21,7 @@ from stillwell.errors import PipelineError, Problem, StillwellError, Where, fail
 from stillwell.kernel.program import accepted_schema, quarantine_schema
 from stillwell.pipeline.model import Part, Pipeline
 from stillwell.pipeline.options import read_options
-from stillwell.pipeline.refuse import same_place, unbuilt, unjudgeable
+from stillwell.pipeline.refuse import same_place, unbuilt, unjudgeable, unshared
 
 T = TypeVar("T")
 
@@ -144,6 +144,7 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
         assert contract is not None
         assert engine is not None
         source, *sinks = (one[0] for one in built if one)
+        builder.add(unshared(source, zip(parts[1:], sinks, strict=True)))
         accepted = len(pipeline.accepted)
         job = Job(
             pipeline=pipeline.name,
@@ -154,6 +155,7 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
             state=place.state,
             epoch=pipeline.epoch,
             memory=f"{pipeline.limits.memory}B",
+            patience=pipeline.limits.patience,
         )
         _placed(pipeline.engine, builder.problems, partial(engine[0].check, job))
         builder.problems.stop(PipelineError)

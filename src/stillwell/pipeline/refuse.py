@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 from pathlib import Path
 
-from stillwell.connectors.base import Place
+from stillwell.connectors.base import Place, Shared
 from stillwell.contract.model import Contract
 from stillwell.errors import Problem, Where
 from stillwell.kernel.program import unsupported
@@ -41,6 +41,20 @@ def unjudgeable(contract: Contract, pipeline: Pipeline) -> Iterator[Problem]:
     if contract.status == "retired":
         what = f"The contract {contract.name} {contract.version} is retired."
         yield Problem("retired", what, "Judge by the one that came after it.", pipeline.where("contract"), "contract")
+
+
+def unshared(source: object, sinks: Iterable[tuple[Part, object]]) -> Iterator[Problem]:
+    """A problem for each sink that only one process may write, where the source shares its partitions with others."""
+    if not isinstance(source, Shared):
+        return
+    for at, (part, sink) in enumerate(sinks):
+        if not getattr(sink, "shared", False):
+            what = f"A group shares its partitions, but only one process may write to `{part.name}`."
+        elif at == 0 and not getattr(sink, "shared_ledger", False):
+            what = f"A group shares its partitions, but the ledger beside `{part.name}` serves one process."
+        else:
+            continue
+        yield Problem("not-supported", what, "Write to delta, or leave `group` out.", part.at, part.path)
 
 
 def same_place(parts: Iterable[tuple[Part, object]], place: Place) -> Iterator[Problem]:

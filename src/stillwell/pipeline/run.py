@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack
 
+from stillwell.connectors.base import Shared
 from stillwell.engines.base import Progress, Summary, Watch
 from stillwell.pipeline.lock import run_lock
 from stillwell.pipeline.plan import Plan
@@ -22,7 +23,8 @@ def run(plan: Plan, watch: Watch = _unwatched, stop: threading.Event | None = No
         StillwellError: when a source or sink fails later; what is committed stays, and a new run goes on after it.
     """
     job = plan.job
-    with plan.pipeline.outside.masking(), run_lock(job.pipeline, job.state), ExitStack() as closing:
+    shared = isinstance(job.source, Shared)
+    with plan.pipeline.outside.masking(), run_lock(job.pipeline, job.state, shared=shared), ExitStack() as closing:
         closing.callback(job.source.close)
         for sink in (*job.accepted, *job.quarantine):
             closing.callback(sink.close)

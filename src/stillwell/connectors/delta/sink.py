@@ -28,6 +28,8 @@ class Sink:
     """Appends with `write_deltalake`: as fast as Parquet files of our own, and each file has its statistics."""
 
     Options: ClassVar[type[BaseModel]] = SinkOptions
+    shared = True
+    shared_ledger = True
 
     def __init__(self, options: SinkOptions, place: Place) -> None:
         self._path = place.path(local(options.path))

@@ -1,0 +1,142 @@
+"""The flow of epochs while the partitions stay the same: one thread reads, one judges, one commits."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+
+from stillwell.connectors.base import Informed, Source
+from stillwell.delivery.commit import Delivery
+from stillwell.engines.base import EpochLimits
+from stillwell.engines.embedded.gather import Epoch, Gatherer
+from stillwell.kernel import Judged, Kernel
+from stillwell.kernel.base import Stop
+
+_POLL = 0.05
+LET_GO = 60.0
+"""Seconds that a commit may take when partitions are to be given up; whoever has them next would judge again."""
+
+
+class Flow:
+    """Reads, judges and commits until the source has finished, a `fail` rule is broken, or somebody says stop.
+
+    `written` is called for every epoch that all sinks hold.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        kernel: Kernel,
+        delivery: Delivery,
+        limits: EpochLimits,
+        written: Callable[[Epoch, Judged], None],
+        stop: threading.Event,
+    ) -> None:
+        self._source = source
+        self._kernel = kernel
+        self._delivery = delivery
+        self._written = written
+        self._stop = stop
+        self._gatherer = Gatherer(limits, lambda epoch: self._put(self._read, epoch))
+        self._read: queue.Queue[Epoch | None] = queue.Queue(1)
+        self._judged: queue.Queue[tuple[Epoch, Judged, dt.datetime] | None] = queue.Queue(1)
+        self._over = threading.Event()  # nobody takes what is handed on
+        self._void = threading.Event()  # nothing that was handed on may be committed any more
+        self._idle = threading.Event()  # the writer has come to its end
+        self._gone = False
+        self._failures: list[BaseException] = []
+        self.stopped: Stop | None = None
+
+    def run(self) -> None:
+        """Let the epochs flow; all threads have ended when this returns or raises."""
+        threads = [
+            threading.Thread(target=self._guarded, args=(self._reader,), name="reader"),
+            threading.Thread(target=self._guarded, args=(self._writer,), name="writer"),
+        ]
+        for thread in threads:
+            thread.start()
+        self._guarded(self._judge)
+        self._over.set()
+        for thread in threads:
+            thread.join()
+        if self._failures:
+            raise self._failures[0]
+
+    def let_go(self, lost: bool) -> None:
+        """Partitions are to be given up, or are lost; called from within `read`, after which nothing more is read.
+
+        What was read is committed before this returns, unless that takes too long or the partitions are lost.
+        """
+        self._gone = True
+        if not lost:
+            self._gatherer.close()
+            self._put(self._read, None)
+            lost = not self._idle.wait(LET_GO)
+        if lost:
+            self._over.set()
+            self._void.set()
+
+    def _reader(self) -> None:
+        """Gather epochs; what was gathered is one too when the run is asked to stop."""
+        while not (self._stop.is_set() or self._over.is_set() or self._source.finished):
+            chunk = self._source.read(self._gatherer.wanted)
+            if self._gone:
+                return
+            self._gatherer.add(chunk)
+        self._gatherer.close()
+        self._put(self._read, None)
+
+    def _judge(self) -> None:
+        """Judge epochs in the order they were read, up to the first that breaks a `fail` rule."""
+        while (epoch := self._get(self._read)) is not None:
+            clock = dt.datetime.now(dt.UTC)
+            judged = self._kernel.judge(epoch.table, clock)
+            self._put(self._judged, (epoch, judged, clock))
+            self.stopped = judged.stop
+            # Memory is bounded by the epochs under way: none may live on while the next is waited for.
+            del epoch, judged
+            if self.stopped is not None:
+                break
+        self._put(self._judged, None)
+
+    def _writer(self) -> None:
+        """Commit epochs in the order they were judged."""
+        try:
+            while (item := self._get(self._judged)) is not None:
+                epoch, judged, clock = item
+                self._delivery.commit(judged, epoch.ends, clock, gaps=epoch.gaps, columns=epoch.columns)
+                if isinstance(self._source, Informed):
+                    self._source.committed(epoch.ends)
+                self._written(epoch, judged)
+                del item, epoch, judged
+                pa.default_memory_pool().release_unused()
+        finally:
+            self._idle.set()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, `run` raises it when all threads have ended
+            self._failures.append(error)
+            self._over.set()
+            self._void.set()
+
+    def _put(self, where: queue.Queue[Any], item: object) -> None:
+        """Hand on, unless nobody takes it."""
+        while not self._over.is_set():
+            with contextlib.suppress(queue.Full):
+                where.put(item, timeout=_POLL)
+                return
+
+    def _get(self, where: queue.Queue[Any]) -> Any:
+        """Take the next item, which None ends."""
+        while not self._void.is_set():
+            with contextlib.suppress(queue.Empty):
+                return where.get(timeout=_POLL)
+        return None

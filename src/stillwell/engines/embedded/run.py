@@ -1,0 +1,154 @@
+"""One run of a job: opens what it needs, recovers what an earlier run left, and lets epochs flow to the end.
+
+A source has its partitions to itself, and one flow is the run; or it shares them with other processes, and each time
+they change hands what is ours is taken up anew, from what ledger and sinks say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Collection
+
+import duckdb
+import pyarrow as pa
+
+from stillwell._version import __version__
+from stillwell.connectors.base import Shared, Source
+from stillwell.contract.digest import digest
+from stillwell.contract.model import Contract
+from stillwell.delivery.again import CHUNK, Rejudge
+from stillwell.delivery.commit import Delivery, Identity
+from stillwell.delivery.recovery import recover
+from stillwell.delivery.retry import Retry
+from stillwell.engines.base import Job, Progress, Summary, Watch
+from stillwell.engines.embedded.count import Count
+from stillwell.engines.embedded.flow import Flow
+from stillwell.engines.embedded.gather import Epoch
+from stillwell.errors import Fenced, StillwellError
+from stillwell.kernel import Judged, Kernel
+from stillwell.kernel.program import accepted_schema, quarantine_schema
+
+SETTLE = 10.0
+"""Seconds in which a group tells a process that was fenced what is still its own."""
+
+FENCED = 5
+"""How often in a row a process may be fenced that did nothing in between."""
+
+
+class _Ours:
+    """A source to read again while its partitions are ours: at an end as soon as they are not."""
+
+    def __init__(self, source: Source, ours: Callable[[], bool]) -> None:
+        self.seek, self.read = source.seek, source.read
+        self._source = source
+        self._ours = ours
+
+    @property
+    def finished(self) -> bool:
+        return self._source.finished or not self._ours()
+
+
+class Run:
+    """One run; `make` gives a kernel for a contract."""
+
+    def __init__(
+        self, job: Job, source: Source, make: Callable[[Contract], Kernel], watch: Watch, stop: threading.Event
+    ) -> None:
+        self._job = job
+        self._source = source
+        self._make = make
+        self._kernel = make(job.contract)
+        self._watch = watch
+        self._stop = stop
+        self._flow: Flow | None = None
+        self._count = Count()
+
+    def run(self) -> Summary:
+        """Recover what an earlier run left, then read, judge and commit to the end."""
+        with contextlib.closing(self._kernel):
+            self._source.open()
+            self._open_sinks()
+            if isinstance(self._source, Shared):
+                self._share(self._source)
+            else:
+                self._term(None)
+        return self._count.summary(interrupted=not self._source.finished and self._count.stopped is None)
+
+    def _open_sinks(self) -> None:
+        for sink in self._job.accepted:
+            sink.open(accepted_schema(self._job.contract))
+        for sink in self._job.quarantine:
+            sink.open(quarantine_schema(getattr(self._source, "record_type", None)))
+
+    def _share(self, source: Shared) -> None:
+        """Take up partitions whenever they become ours, until the run ends."""
+        source.join(self._let_go)
+        taken, fenced = 0, 0
+        while not self._ended():
+            if source.term == taken or not source.partitions:
+                taken = source.term
+                self._source.read(CHUNK)
+                continue
+            taken, epochs = source.term, self._count.epochs
+            try:
+                self._term(source.partitions)
+            except Fenced:
+                fenced = fenced + 1 if self._count.epochs == epochs else 1
+                if fenced > FENCED:
+                    raise
+                if not self._changed(source, taken):
+                    taken = 0
+            except StillwellError:
+                # What was read again may have stopped halfway because it is somebody else's now.
+                if source.term == taken and source.partitions:
+                    raise
+
+    def _changed(self, source: Shared, term: int) -> bool:
+        """Whether partitions change hands soon: whoever was fenced has most likely lost them, and hears of it late."""
+        until = time.monotonic() + SETTLE
+        while source.term == term and source.partitions and time.monotonic() < until and not self._stop.is_set():
+            self._source.read(CHUNK)
+        return source.term != term or not source.partitions
+
+    def _own(self) -> Collection[int] | None:
+        """The partitions that are ours; None for all."""
+        return self._source.partitions if isinstance(self._source, Shared) else None
+
+    def _ended(self) -> bool:
+        return self._stop.is_set() or self._source.finished or self._count.stopped is not None
+
+    def _let_go(self, lost: bool) -> None:
+        if self._flow is not None:
+            self._flow.let_go(lost)
+
+    def _term(self, partitions: Collection[int] | None) -> None:
+        """Finish what was declared of these partitions (None: of all), then let their epochs flow."""
+        delivery = self._delivery(partitions)
+        if self._count.stopped is not None:
+            return
+        self._source.seek(delivery.positions())
+        self._flow = Flow(self._source, self._kernel, delivery, self._job.epoch, self._written, self._stop)
+        try:
+            self._flow.run()
+        finally:
+            self._count.stopped, self._flow = self._flow.stopped, None
+
+    def _delivery(self, partitions: Collection[int] | None) -> Delivery:
+        """What commits epochs of these partitions, after all that was declared of them is written."""
+        job = self._job
+        versions = {"stillwell": __version__, "duckdb": duckdb.__version__, "pyarrow": pa.__version__}
+        identity = Identity(job.pipeline, self._source.identity, digest(job.contract), job.contract.text, versions)
+        ledger, retry = job.accepted[0].ledger(), Retry(job.patience, self._stop)
+        delivery = Delivery(identity, ledger, job.quarantine, job.accepted, partitions=partitions, retry=retry)
+        ours = _Ours(self._source, lambda: self._own() == partitions)
+        for intent, batch, judged in recover(delivery, ours, Rejudge(ledger, self._kernel, self._make)):
+            self._written(Epoch(batch, {}, intent.gaps), judged, recovered=True)
+            # The run that met this rule died before it could tell.
+            self._count.stopped = judged.stop or self._count.stopped
+        return delivery
+
+    def _written(self, epoch: Epoch, judged: Judged, *, recovered: bool = False) -> None:
+        self._count.add(judged, epoch.gaps, recovered=recovered)
+        self._watch(Progress(epoch.table, judged, self._source.lag(), recovered))
