@@ -54,6 +54,7 @@ class Member:
         self.partitions: frozenset[int] = frozenset()
         self.term = 0
         self.told: dict[int, Position] = {}
+        self.idled = 0
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
@@ -79,6 +80,11 @@ class Member:
         assert set(positions) <= self.partitions
         self._inner.seek(positions)
         self._sought = True
+
+    def idle(self) -> None:
+        self.idled += 1
+        if self.stale or self._lost:
+            self._move()
 
     def committed(self, ends: Mapping[int, Position]) -> None:
         self.told |= ends

@@ -9,7 +9,9 @@ import pyarrow.compute as pc
 import pytest
 
 from stillwell.connectors.base import Chunk
+from stillwell.delivery.again import read_again
 from stillwell.delivery.slice import Gap, Position
+from stillwell.engines.embedded import flow
 from stillwell.errors import ConnectorError, Problem
 from tests.delivery.stage import Died, Fuse, Stage, batch
 from tests.engines.group import Group, Member
@@ -174,16 +176,20 @@ def test_what_the_source_had_forgotten_is_in_the_ledger_and_the_summary(stage):
     assert intents[1].within({1}) == intents[1].within({1}).within({1, 2})
 
 
-class Gappy:
-    """Tells of a gap one chunk before the records behind it."""
+class Wrapped:
+    """A source that is one but for what a subclass changes."""
 
     def __init__(self, inner):
         self._inner = inner
-        self._chunks = iter(())
-        self.finished = False
 
     def __getattr__(self, name):
         return getattr(self._inner, name)
+
+
+class Gappy(Wrapped):
+    """Tells of a gap one chunk before the records behind it."""
+
+    finished = False
 
     def seek(self, positions):
         self._inner.seek(positions)
@@ -202,3 +208,37 @@ class Gappy:
         chunk = next(self._chunks, None)
         self.finished = chunk is None
         return chunk
+
+
+class Slow:
+    """A fuse that makes each commit take a while."""
+
+    def step(self, name):
+        if name == "before accepted":
+            time.sleep(0.4)
+
+
+def test_a_member_whose_sink_is_slow_shows_that_it_is_there_and_lets_go_when_asked(stage, group, monkeypatch):
+    """Its reader waits with a full epoch: partitions change hands from within that wait."""
+    monkeypatch.setattr(flow, "IDLE", 0.05)
+    slow = Runner(stage, group, Slow())
+    wait(lambda: slow.member.idled > 3)
+    other = Runner(stage, group)
+    wait(lambda: whole(stage))
+    assert slow.end().recovered == other.end().recovered == 0
+    assert other.seen
+    assert_once(stage)
+
+
+@pytest.mark.parametrize("partitions", [{0}, {1, 3}])
+def test_only_what_is_named_is_read_again_where_the_source_can_do_that(stage, partitions):
+    class Chosen(Wrapped):
+        def seek_only(self, positions):
+            self.asked = set(positions)
+            self._inner.seek(positions)
+
+    source = Chosen(stage.memory(records()))
+    stage.run(source, records=1000)
+    (intent,) = stage.sink("accepted").ledger().intents()
+    assert len(read_again(source, intent.within(partitions))) == EACH * len(partitions)
+    assert source.asked == partitions

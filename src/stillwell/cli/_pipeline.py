@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import threading
@@ -17,6 +18,8 @@ from stillwell.errors import StillwellError, fail
 from stillwell.pipeline.load import load
 from stillwell.pipeline.plan import Plan, plan
 from stillwell.pipeline.run import run
+
+_GAPS = 5
 
 DEFAULT = Path("pipeline.yml")
 
@@ -95,6 +98,7 @@ def summed(summary: Summary) -> dict[str, Any]:
         if stopped is None
         else {"rule": stopped.rule, "partition": stopped.partition, "offset": stopped.offset},
         "interrupted": summary.interrupted,
+        "gaps": [dataclasses.asdict(gap) for gap in summary.gaps],
     }
 
 
@@ -107,6 +111,13 @@ def say_summary(summary: Summary, output: Output) -> None:
     parts = [f"{summary.epochs:,} epochs", f"warned {summary.warned:,}", f"repaired {summary.repaired:,}"]
     parts += [f"{summary.recovered:,} epochs of an earlier run finished"] if summary.recovered else []
     output.say(" · ".join([*parts, f"{summary.seconds:.1f} s", f"{rate:,.0f} records/s"]))
+    for gap in summary.gaps[:_GAPS]:
+        output.say(
+            output.paint("! ", "warn")
+            + f"partition {gap.partition}, offsets {gap.start:,} to {gap.end - 1:,}: gone before they could be read"
+        )
+    if len(summary.gaps) > _GAPS:
+        output.say(f"  and {len(summary.gaps) - _GAPS:,} more gaps: --json names them all")
     if summary.stopped is not None:
         stop = summary.stopped
         output.say(

@@ -146,6 +146,10 @@ class Shared(Protocol):
         """The partitions that are ours in this term; perhaps none."""
         ...
 
+    def idle(self) -> None:
+        """Show that we are still there while nothing more can be taken; what `read` would give next stays the same."""
+        ...
+
 
 class Sink(Protocol):
     """Writes rows and marks in one atomic step; it is the sink's marks that say what was written.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -45,9 +45,17 @@ class Readable(Protocol):
     def read(self, records: int) -> Read | None: ...
 
 
+@runtime_checkable
+class Selective(Protocol):
+    """What a source also has that can leave the partitions out that are not named; `seek` begins them anew."""
+
+    def seek_only(self, positions: Mapping[int, Position]) -> None: ...
+
+
 def read_again(source: Readable, intent: Intent) -> pa.Table:
     """The records of an intent, as far as the source still has them."""
-    source.seek({part.partition: part.start for part in intent.slices})
+    seek = source.seek_only if isinstance(source, Selective) else source.seek
+    seek({part.partition: part.start for part in intent.slices})
     ends = {part.partition: part.end.offset for part in intent.slices}
     reached = {part.partition: part.start.offset for part in intent.slices}
     parts: list[pa.Table] = []

@@ -6,12 +6,13 @@ import contextlib
 import datetime as dt
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 
-from stillwell.connectors.base import Informed, Source
+from stillwell.connectors.base import Informed, Shared, Source
 from stillwell.delivery.commit import Delivery
 from stillwell.engines.base import EpochLimits
 from stillwell.engines.embedded.gather import Epoch, Gatherer
@@ -21,6 +22,9 @@ from stillwell.kernel.base import Stop
 _POLL = 0.05
 LET_GO = 60.0
 """Seconds that a commit may take when partitions are to be given up; whoever has them next would judge again."""
+
+IDLE = 10.0
+"""Seconds after which a group hears of us though its records cannot be taken."""
 
 
 class Flow:
@@ -43,7 +47,7 @@ class Flow:
         self._delivery = delivery
         self._written = written
         self._stop = stop
-        self._gatherer = Gatherer(limits, lambda epoch: self._put(self._read, epoch))
+        self._gatherer = Gatherer(limits, self._hand_on)
         self._read: queue.Queue[Epoch | None] = queue.Queue(1)
         self._judged: queue.Queue[tuple[Epoch, Judged, dt.datetime] | None] = queue.Queue(1)
         self._over = threading.Event()  # nobody takes what is handed on
@@ -119,6 +123,18 @@ class Flow:
         finally:
             self._idle.set()
 
+    def _hand_on(self, epoch: Epoch) -> None:
+        """Give an epoch to be judged; while nobody takes it, a group must not think that we are gone."""
+        told = time.monotonic()
+
+        def wait() -> None:
+            nonlocal told
+            if isinstance(self._source, Shared) and not self._gone and time.monotonic() - told > IDLE:
+                told = time.monotonic()
+                self._source.idle()
+
+        self._put(self._read, epoch, wait)
+
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
@@ -127,12 +143,13 @@ class Flow:
             self._over.set()
             self._void.set()
 
-    def _put(self, where: queue.Queue[Any], item: object) -> None:
-        """Hand on, unless nobody takes it."""
+    def _put(self, where: queue.Queue[Any], item: object, wait: Callable[[], None] = lambda: None) -> None:
+        """Hand on, unless nobody takes it; `wait` is called now and then meanwhile."""
         while not self._over.is_set():
             with contextlib.suppress(queue.Full):
                 where.put(item, timeout=_POLL)
                 return
+            wait()
 
     def _get(self, where: queue.Queue[Any]) -> Any:
         """Take the next item, which None ends."""

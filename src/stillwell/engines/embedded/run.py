@@ -18,7 +18,7 @@ from stillwell._version import __version__
 from stillwell.connectors.base import Shared, Source
 from stillwell.contract.digest import digest
 from stillwell.contract.model import Contract
-from stillwell.delivery.again import CHUNK, Rejudge
+from stillwell.delivery.again import CHUNK, Rejudge, Selective
 from stillwell.delivery.commit import Delivery, Identity
 from stillwell.delivery.recovery import recover
 from stillwell.delivery.retry import Retry
@@ -41,7 +41,8 @@ class _Ours:
     """A source to read again while its partitions are ours: at an end as soon as they are not."""
 
     def __init__(self, source: Source, ours: Callable[[], bool]) -> None:
-        self.seek, self.read = source.seek, source.read
+        self.seek = source.seek_only if isinstance(source, Selective) else source.seek
+        self.read = source.read
         self._source = source
         self._ours = ours
 
