@@ -22,7 +22,7 @@ ENGINES := .environments/spark/.ready .environments/flink/.ready
 OLDEST := .environments/oldest/.ready
 FUZZING := $(OLDEST) .environments/fuzz/.ready
 
-.PHONY: help setup environments demo test torture fuzz check format docs lock bench clean
+.PHONY: help setup environments services demo test torture fuzz check format docs lock bench clean
 
 help:  ## list what can be done
 	sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand --tabs=22
@@ -66,7 +66,10 @@ docs: $(MAIN)  ## write the pages and schemas that are made of code and tests an
 	$(BIN)/python -m tests.cli.walk
 
 environments: $(UV)  ## make .venv, the environments of both engines and one of the oldest libraries, at the same time
-	$(MAKE) --jobs 4 $(ENGINES) $(OLDEST) $(MAIN)
+	$(MAKE) --jobs 5 $(ENGINES) $(OLDEST) services
+
+services: $(MAIN)  ## fetch what the services of the lab are made of; without Maven, their tests say so
+	$(BIN)/stillwell lab fetch kafka >&2 || true
 
 lock: $(UV)  ## choose the newest versions of everything anew
 	echo uv | $(COMPILE) - --output-file environments/uv.txt

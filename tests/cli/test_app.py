@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 
 import pytest
 
@@ -45,7 +46,7 @@ def ends(tmp_path, monkeypatch):
 
 def test_a_new_file_is_a_new_verb_with_help_and_examples(ends, stillwell):
     ends["end"] = lambda output: Outcome.YES
-    assert "turnover  Turns something over." in stillwell("--help").stdout
+    assert re.search(r"\n  turnover +Turns something over\.\n", stillwell("--help").stdout)
     shown = stillwell("turnover", "--help").stdout
     assert "Turn something over, and over." in shown
     assert "Examples:\n    stillwell turnover\n" in shown

@@ -59,15 +59,38 @@ def described(name: str) -> Verb:
     return Verb(name, purpose, group, rank)
 
 
-def command(name: str) -> TyperCommand:
+def command(name: str) -> TyperCommand | TyperGroup:
     """The verb itself, imported now."""
     module = importlib.import_module(f"{__package__}.{name}")
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    examples = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in module.EXAMPLES)
-    app.command(name, epilog=examples, context_settings=_HELP)(_heard(getattr(module, name)))
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, cls=SubVerbs, context_settings=_HELP)
+    if hasattr(module, "VERBS"):
+        app.callback(
+            invoke_without_command=True,
+            subcommand_metavar="VERB ...",
+            help=described(name).purpose,
+            epilog=_shown(module.EXAMPLES),
+        )(_helped)
+        for verb in module.VERBS:
+            examples = [line for line in module.EXAMPLES if f"stillwell {name} {verb.__name__}" in line]
+            app.command(verb.__name__, epilog=_shown(examples), context_settings=_HELP)(_heard(verb))
+    else:
+        app.command(name, epilog=_shown(module.EXAMPLES), context_settings=_HELP)(_heard(getattr(module, name)))
     made = typer.main.get_command(app)
-    assert isinstance(made, TyperCommand)
+    assert isinstance(made, TyperCommand | TyperGroup)
+    made.name = name
     return made
+
+
+def _shown(examples: Sequence[str]) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples)
+
+
+def _helped(ctx: typer.Context) -> Outcome:
+    """The help, where a verb is missing."""
+    if ctx.invoked_subcommand is None:
+        sys.stderr.write(ctx.get_help() + "\n")
+        return Outcome.UNKNOWN
+    return Outcome.YES
 
 
 def _heard(verb: Callable[..., Outcome]) -> Callable[..., Outcome]:
@@ -86,6 +109,21 @@ def _heard(verb: Callable[..., Outcome]) -> Callable[..., Outcome]:
     return heard
 
 
+class SubVerbs(TyperGroup):
+    """A verb that consists of verbs, such as `lab up` and `lab down`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The verb that is to run."""
+        if args[0] not in self.commands and not ctx.resilient_parsing and not args[0].startswith("-"):
+            raise _unknown(f"{self.name} {args[0]}", [f"{self.name} {verb}" for verb in self.commands])
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - typer's signature
+        """Its verbs, with the first sentence that each says of itself."""
+        with formatter.section("verbs"):
+            formatter.write_dl([(name, (verb.help or "").split("\n\n")[0]) for name, verb in self.commands.items()])
+
+
 class Verbs(TyperGroup):
     """The command without a verb."""
 
@@ -102,7 +140,7 @@ class Verbs(TyperGroup):
         if args[0] in verbs():
             return args[0], command(args[0]), args[1:]
         if not ctx.resilient_parsing and not args[0].startswith("-"):
-            raise fail(StillwellError, "usage", f"There is no verb `{args[0]}`.", did_you_mean(args[0], verbs()))
+            raise _unknown(args[0], verbs())
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - typer's signature
@@ -142,6 +180,10 @@ def _ended(run: Callable[[], Any], output: Output, arguments: list[str]) -> int:
     return Outcome.UNKNOWN
 
 
+def _unknown(verb: str, known: list[str]) -> StillwellError:
+    return fail(StillwellError, "usage", f"There is no verb `{verb}`.", did_you_mean(verb, known))
+
+
 def _usage(refused: Any) -> Problem:
     where = getattr(refused.ctx, "command_path", "stillwell") if getattr(refused, "ctx", None) else "stillwell"
     close = getattr(refused, "possibilities", None)
@@ -162,10 +204,7 @@ def _start(
     if version:
         Output().say(f"stillwell {stillwell.__version__}")
         raise typer.Exit(Outcome.YES)
-    if ctx.invoked_subcommand is None:
-        sys.stderr.write(ctx.get_help() + "\n")
-        return Outcome.UNKNOWN
-    return Outcome.YES
+    return _helped(ctx)
 
 
 def main() -> None:

@@ -5,7 +5,8 @@ A verb is one file of this folder (or one folder), found by its name and importe
 - a first sentence of its docstring, which is its line in `stillwell --help`,
 - `PLACE = ("start", 4)`: the group of the help that it belongs to and its rank there, both written out,
 - `EXAMPLES`: lines of a shell, which its own help shows,
-- a function of its name with parameters as typer reads them; its docstring is the help, what it returns an `Outcome`.
+- a function of its name with parameters as typer reads them; its docstring is the help, what it returns an `Outcome`;
+- or, where it consists of verbs (`lab up`, `lab down`), `VERBS`: a tuple of such functions, called by their names.
 
 Bad configuration is raised as a `StillwellError`; it is told in one shape and ends the verb with UNKNOWN.
 """
