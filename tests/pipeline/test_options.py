@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+import pytest
+from pydantic import BaseModel, SecretStr
 
 from stillwell.connectors.base import Options
 from stillwell.connectors.files.source import SourceOptions
@@ -130,3 +131,36 @@ def test_many_records_in_one_message_are_refused_and_not_taken_for_a_misspelling
         27,
         "source.files.explode",
     )
+
+
+class Login(Options):
+    user: str
+    password: SecretStr
+
+
+class WithLogin(Options):
+    login: Login | None = None
+    token: SecretStr | None = None
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "column"),
+    [
+        ("{kafka: {login: {user: u, password: in-clear}}}", "source.kafka.login.password", 45),
+        ("{kafka: {token: in-clear}}", "source.kafka.token", 25),
+    ],
+)
+def test_a_secret_that_is_written_out_is_refused_and_not_shown(source, path, column) -> None:
+    _, [problem] = read(source, WithLogin)
+    assert (problem.code, problem.path, problem.where.column) == ("secret", path, column)
+    assert "in-clear" not in str(problem)
+    assert "${NAME}" in problem.fix
+
+
+def test_a_secret_that_is_referred_to_is_taken(tmp_path) -> None:
+    options, problems = read("{kafka: {login: {user: u, password: '${P}'}, token: 'x${P}'}}", WithLogin, P="hidden")
+    assert not problems
+    assert isinstance(options, WithLogin)
+    assert options.login is not None
+    assert options.login.password.get_secret_value() == "hidden"
+    assert "hidden" not in repr(options)

@@ -9,6 +9,8 @@ import pytest
 from stillwell.connectors.base import Place
 from stillwell.connectors.duckdb import SinkOptions as DuckDB
 from stillwell.connectors.files.source import SourceOptions as Files
+from stillwell.connectors.kafka.options import SourceOptions as FromKafka
+from stillwell.connectors.kafka.sink import SinkOptions as ToKafka
 from stillwell.connectors.memory import SinkOptions as Memory
 from stillwell.connectors.parquet import SinkOptions as Parquet
 from stillwell.contract.load import parse as contract
@@ -70,6 +72,10 @@ def test_a_retired_contract_is_refused_and_a_deprecated_one_is_not() -> None:
         (Files(path=["in", "lake/a"]), Parquet(path="lake/a"), True),
         (Memory(name="a"), Memory(name="a"), True),
         (Memory(name="a"), Memory(name="b"), False),
+        (FromKafka(brokers="b:1", topic="t"), ToKafka(brokers="b:1", topic="t"), True),
+        (FromKafka(brokers="b:1", topic=["s", "t"]), ToKafka(brokers="b:1", topic="t"), True),
+        (FromKafka(brokers="b:1", topic="t"), ToKafka(brokers="b:2", topic="t"), False),
+        (ToKafka(brokers="b:1", topic="t"), ToKafka(brokers="b:1", topic="u"), False),
     ],
 )
 def test_two_parts_at_one_place(tmp_path, one, other, same) -> None:
@@ -98,6 +104,9 @@ class Member:
     term, partitions = 0, frozenset()
 
     def join(self, let_go):
+        pass
+
+    def idle(self):
         pass
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from stillwell.connectors.base import Place, Source
 from stillwell.connectors.files.found import found
 from stillwell.errors import ConnectorError, Problem, StillwellError, Where, fail
 from stillwell.kernel.base import Format
+from stillwell.pipeline.url import built
 
 STDIN = "standard input"
 """What `-` is called."""
@@ -40,29 +42,36 @@ class DataFormat(StrEnum):
 
 
 Names = Annotated[
-    list[str], typer.Argument(metavar="DATA", help="Files, globs, folders, a Delta table, or - for stdin.")
+    list[str], typer.Argument(metavar="DATA", help="Files, globs, folders, a Delta table, kafka://…, or - for stdin.")
 ]
 FormatTold = Annotated[DataFormat | None, typer.Option("--format", help="Where names do not tell it.")]
 Delimiter = Annotated[str | None, typer.Option(metavar="TEXT", help="Between the cells of delimited text.")]
 Header = Annotated[str | None, typer.Option(metavar="A,B,…", help="Column names, where no line has them.")]
+Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="Read so many records of each at most.")]
 At = Annotated[str | None, typer.Option(metavar="VERSION", help="Version or time of a Delta table; the newest.")]
 """The parameters of every verb that reads DATA, of which `Reading.asked` makes a reading."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How DATA is to be read: its format and delimiter, the names of columns that have no header, a Delta version."""
+    """How DATA is to be read: its format and delimiter, the names of columns that have no header, a Delta version.
+
+    Of each source, `limit` records at most.
+    """
 
     format: DataFormat | None = None
     delimiter: str | None = None
     header: tuple[str, ...] = ()
     at: str | None = None
+    limit: int | None = None
 
     @staticmethod
-    def asked(format: DataFormat | None, delimiter: str | None, header: str | None, at: str | None) -> Reading:
+    def asked(
+        format: DataFormat | None, delimiter: str | None, header: str | None, at: str | None, limit: int | None = None
+    ) -> Reading:
         """As the options of a command line say."""
         names = tuple(header.split(",")) if header else ()
-        return Reading(format, delimiter and delimiter.replace("\\t", "\t"), names, at)
+        return Reading(format, delimiter and delimiter.replace("\\t", "\t"), names, at, limit)
 
     def told(self) -> Any:
         """The format as connectors want it told; None where the name of a file tells."""
@@ -85,13 +94,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Data:
-    """One file, table or stream; `unit` is what its records are counted in: line or row. Delta is `versioned`."""
+    """One file, table or stream; `unit` is what its records are counted in: line, row or message.
+
+    Delta is `versioned`. No more than `limit` records are read.
+    """
 
     name: str
     source: Source
     unit: str
     path: Path | None = None
     versioned: bool = False
+    limit: int | None = None
     _held: list[pa.Table] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -127,12 +140,15 @@ class Data:
             self.source.open()
             if self.source.replayable:
                 self.source.seek({})
-        while not self.source.finished:
+        left = sys.maxsize if self.limit is None else self.limit
+        while left and not self.source.finished:
             with legible(self.name):
-                chunk = self.source.read(wanted)
-            if chunk is not None:
-                yield chunk.table
-                wanted = max(1, min(_MOST_RECORDS, _MOST_BYTES * len(chunk.table) // max(1, chunk.table.nbytes)))
+                chunk = self.source.read(min(wanted, left))
+            if chunk is not None and len(chunk.table):
+                table = chunk.table.slice(0, left)
+                left -= len(table)
+                yield table
+                wanted = max(1, min(_MOST_RECORDS, _MOST_BYTES * len(table) // max(1, table.nbytes)))
 
     def _lines(self, batch: pa.Table) -> npt.NDArray[np.int64]:
         """How many lines each record takes: a quoted cell may hold line ends."""
@@ -159,7 +175,8 @@ def opened(
     problems: list[Problem] = []
     for name in named:
         with _noted(name, problems):
-            data += _meant(name, reading, told, place, problems)
+            meant = _meant(name, reading, told, place, problems)
+            data += (replace(one, limit=reading.limit) for one in meant)
     if reading.at is not None and not problems and not any(one.versioned for one in data):
         problems.append(Problem("usage", "Only a Delta table has versions.", "Leave --at out.", path="--at"))
     if problems and (broken is None or not data or any(one.code != UNREADABLE for one in problems)):
@@ -176,6 +193,12 @@ def opened(
 def _meant(name: str, reading: Reading, told: Any, place: Place, problems: list[Problem]) -> Iterator[Data]:
     if name == "-":
         yield Data(STDIN, _built("stdin", place, format=told or "json"), "line")
+        return
+    if "://" in name:
+        # What comes while it is looked at would never end.
+        stream, _ = built(name, "Source", place, until="end", **({"format": told} if told else {}))
+        stream.check()
+        yield Data(name, stream, "message")
         return
     path = place.path(name)
     if (path / "_delta_log").is_dir():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -21,12 +21,14 @@ from stillwell.connectors.generator import KINDS, Source, write_records
 from stillwell.connectors.generator.options import GeneratorOptions
 from stillwell.delivery.durable import writing
 from stillwell.errors import Problem, StillwellError, did_you_mean, fail
+from stillwell.pipeline.url import built
 
 PLACE = ("lab", 0)
 EXAMPLES = (
     "stillwell generate --rows 1000 > readings.jsonl",
     "stillwell generate --rows 1e6 --faults null=2%,outlier=1% --out readings.jsonl.gz --truth faults.csv",
     "stillwell generate --rate 500 --seconds 10 | stillwell check -",
+    "stillwell generate --rate 500 --out kafka://localhost:9092/sensor-topic",
 )
 
 _ROWS = 10_000
@@ -46,8 +48,8 @@ def generate(
     start: Annotated[str | None, typer.Option(metavar="TIME", help="Event time of the first record.")] = None,
     speed: Annotated[float, typer.Option(metavar="N", help="Event clock, times the wall's, at a rate.")] = 1.0,
     out: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where to; - is standard output. .gz and .zst compress.")
-    ] = Path("-"),
+        str, typer.Option(metavar="FILE", help="Where to; - is standard output. .gz and .zst compress. Or kafka://…")
+    ] = "-",
     truth: Annotated[Path | None, typer.Option(metavar="FILE", help="CSV with the true fault of each record.")] = None,
     json: Json = False,
 ) -> Outcome:
@@ -55,7 +57,7 @@ def generate(
 
     The same options always give the same records.
     """
-    if json and str(out) == "-":
+    if json and out == "-":
         raise fail(
             StillwellError, "usage", "Records and JSON cannot share standard output.", "Name a file: --out FILE."
         )
@@ -66,9 +68,9 @@ def generate(
     told |= {"start": instant(start, "--start")} if start is not None else {}
     source = _Watched(_options(told), output)
     with ExitStack() as open_files:
-        stream = open_files.enter_context(_writable(out))
         beside = open_files.enter_context(_writable(truth)) if truth else None
-        written = write_records(source, stream, beside)
+        take = open_files.enter_context(_sent(out) if "://" in out else _lines(Path(out)))
+        written = write_records(source, take, beside)
     output.progress("")
     injected = sum(source.faults.values())
     Output(json=True).say(f"{written:,} records, {injected:,} of them faulty, seed {seed}")
@@ -77,7 +79,7 @@ def generate(
         {
             "rows": written,
             "seed": seed,
-            "out": str(out),
+            "out": out,
             "truth": str(truth) if truth else None,
             "faults": dict(source.faults),
         },
@@ -137,6 +139,26 @@ def _faults(text: str) -> dict[str, str]:
                 path="--faults",
             )
     return {kind.strip(): part for kind, _, part in pairs}
+
+
+@contextmanager
+def _sent(url: str) -> Iterator[Callable[[pa.Table], None]]:
+    """Sends records to a topic, each under the name of its sensor, with its true fault as a header."""
+    producer, outside = built(url, "Producer", Place("generate", Path(), Path()))
+    with outside.masking():
+        yield lambda records: producer.send(records, {"fault": "fault", "fault_field": "fault_field"})
+        producer.flush()
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """Writes records to a file, a line each."""
+    with _writable(path) as stream:
+        yield lambda records: _write_lines(records, stream)
+
+
+def _write_lines(records: pa.Table, stream: BinaryIO) -> None:
+    stream.write(b"\n".join(records.column("payload").to_pylist()) + b"\n")
 
 
 @contextmanager

@@ -54,6 +54,8 @@ SETTINGS = {
     # After a crash the controller waits so long before it lets the same broker in again.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
+    # It looks so often for transactions whose writer died.
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
     # Denials are told to the client, and allow what nobody has forbidden.
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "allow.everyone.if.no.acl.found": "true",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from stillwell.contract.read import List, Map, Node, Problems
 from stillwell.errors import did_you_mean
@@ -23,7 +23,7 @@ def read_options(part: Part, model: type[BaseModel], problems: Problems) -> Base
         problems.add("not-supported", "Many records in one message cannot be read yet.", "Leave it out.", where, path)
         return None
     try:
-        return model.model_validate(part.options)
+        options = model.model_validate(part.options)
     except ValidationError as error:
         # A value that may be several things has a fault for each of them, and is one problem.
         alike: dict[object, list[Mapping[str, Any]]] = {}
@@ -33,6 +33,21 @@ def read_options(part: Part, model: type[BaseModel], problems: Problems) -> Base
         for faults in alike.values():
             _tell(faults, part, model, problems)
         return None
+    for steps in _written_secrets(options, part.options):
+        path = ".".join((part.path, *steps))
+        fix = "Write ${NAME} and set that variable, or ${file:path}; `env: .env` names a file of variables."
+        problems.add("secret", f"`{steps[-1]}` is written out.", fix, part.where(steps), path)
+    return options
+
+
+def _written_secrets(options: BaseModel, given: object, outer: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Where a secret was written as it is: what is nobody else's to see comes from outside."""
+    for name, value in options:
+        told = given.get(name) if isinstance(given, Mapping) else None
+        if isinstance(value, SecretStr) and not isinstance(told, Filled):
+            yield (*outer, name)
+        elif isinstance(value, BaseModel):
+            yield from _written_secrets(value, told, (*outer, name))
 
 
 def _tell(faults: Sequence[Mapping[str, Any]], part: Part, model: type[BaseModel], problems: Problems) -> None:

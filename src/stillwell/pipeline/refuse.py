@@ -62,9 +62,17 @@ def same_place(parts: Iterable[tuple[Part, object]], place: Place) -> Iterator[P
     for (one, options), (other, others) in combinations(parts, 2):
         paths, table = _paths(options, place), getattr(options, "table", None)
         same = paths & _paths(others, place) and table == getattr(others, "table", None)
+        same = same or _topics(options) & _topics(others)
         if same or (not paths and one.name == other.name and options == others):
             what = f"This is the place of {one.path} too."
             yield Problem("same-place", what, "Name another place.", _path_place(other), other.path)
+
+
+def _topics(options: object) -> set[tuple[str, str]]:
+    """The topics that are named, each with the brokers as they are written."""
+    brokers, told = getattr(options, "brokers", None), getattr(options, "topic", None)
+    topics = [told] if isinstance(told, str) else told or []
+    return {(str(brokers), topic) for topic in topics}
 
 
 def _paths(options: object, place: Place) -> set[Path]:

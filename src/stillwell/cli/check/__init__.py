@@ -20,6 +20,7 @@ from stillwell.cli._data import (
     Delimiter,
     FormatTold,
     Header,
+    Limit,
     Names,
     Reading,
     legible,
@@ -45,6 +46,7 @@ EXAMPLES = (
     "stillwell check day.csv --contract contract.yml --cells cells.csv",
     "stillwell check data/*.jsonl.gz --contract sensors.yml --tolerate 1%",
     "stillwell check lake/readings --at 12 --quarantine rejects.jsonl",
+    "stillwell check kafka://localhost:9092/sensor-topic --contract sensors.yml --limit 10000",
     "curl -s https://example.org/readings | stillwell check - --json",
 )
 
@@ -73,6 +75,7 @@ def check(
     delimiter: Delimiter = None,
     header: Header = None,
     at: At = None,
+    limit: Limit = None,
     cells: _Cells = None,
     quarantine: _Quarantine = None,
     tolerate: Annotated[str, typer.Option(metavar="SHARE", help="Pass with so many rejected, for example 1%.")] = "0%",
@@ -93,7 +96,7 @@ def check(
     Records that break a rule of severity `fail` are never tolerated.
     """
     judging = chosen(contract) if contract is not None or DEFAULT.exists() else None
-    reading = Reading.asked(format, delimiter, header, at)
+    reading = Reading.asked(format, delimiter, header, at, limit)
     clock = instant(as_of, "--as-of") if as_of else dt.datetime.now(dt.UTC).replace(microsecond=0)
     tolerated = share(tolerate, "--tolerate")
     output, since = Output(json=json), time.monotonic()
@@ -162,7 +165,7 @@ def _judge(
 
 def _judged(data: Data, kernel: Kernel, clock: dt.datetime, told: Told, found: Found) -> Iterator[None]:
     """Judge one input, or count it where nobody is told, and say when to show how far it is."""
-    if not told and data.format.name == "arrow" and data.path and not data.versioned:
+    if not told and data.format.name == "arrow" and data.path and not data.versioned and data.limit is None:
         with legible(data.name):
             counts = kernel.count(Scan(data.path), clock, samples=found.most)
         found.add_counts(data, counts, None)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwell._need import need
-from stillwell.connectors.jsonl.codec import to_lines
+from stillwell.connectors._codec import to_lines
 from stillwell.delivery.durable import aside, door, writing
 from stillwell.errors import ConnectorError, StillwellError, fail
 from stillwell.kernel.program import quarantine_schema

@@ -27,6 +27,7 @@ SCHEMA = pa.schema(
         pa.field("offset", pa.int64()),
         pa.field("payload", pa.binary()),
         pa.field("ingest_time", INGEST),
+        pa.field("key", pa.binary()),
         pa.field("fault", _LABEL),
         pa.field("fault_field", _LABEL),
     ]
@@ -41,7 +42,8 @@ class Partition:
         self._sensors = np.arange(number, options.sensors, options.partitions)
         self._plan = Plan(options.seed, number, len(self._sensors), options.faults)
         self._signal = Signal(options.seed, options.sensors)
-        self._encoder = Encoder([f"sensor_{sensor + 1:03}" for sensor in range(options.sensors)])
+        names = [f"sensor_{sensor + 1:03}" for sensor in range(options.sensors)]
+        self._encoder, self._keys = Encoder(names), pa.array(names).cast(pa.binary())
         self._start = round(options.start.timestamp() * 1_000_000)
         self._noise = [draw.key(options.seed, number, "noise", one.name) for one in QUANTITIES]
         self._extent = draw.key(options.seed, number, "extent")
@@ -63,6 +65,7 @@ class Partition:
             pa.array(slots.offset),
             payload,
             pa.array(clock + LATENCY).cast(INGEST),
+            self._keys.take(pa.array(sensor)),
             _label(slots.kind, KINDS),
             _label(slots.field, FIELDS),
         ]

@@ -25,7 +25,8 @@ _REVISION = 1  # raised when the same options give other records than before
 
 
 class Source:
-    """Sensor records with known faults: `ingest_time` follows the event clock, `fault` and `fault_field` are the truth.
+    """Sensor records with known faults: `ingest_time` follows the event clock, `key` is the sensor's name, whatever its
+    record says; `fault` and `fault_field` are the truth.
 
     The same options and positions always give the same records, byte for byte: verdicts on limits such as
     `now + 1m` are as repeatable as the records themselves.

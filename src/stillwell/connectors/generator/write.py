@@ -1,7 +1,8 @@
-"""Writes what the generator makes to a stream, one payload a line, and the truth about each line beside it."""
+"""Hands on what the generator makes, and writes the truth about each record beside it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -13,10 +14,10 @@ _TRUTH = ("partition", "offset", "ingest_time", "fault", "fault_field")
 _RECORDS = 100_000
 
 
-def write_records(source: Source, stream: BinaryIO, truth: BinaryIO | None = None) -> int:
-    """Write every payload of an open source as a line, until it is finished; gives the number of lines.
+def write_records(source: Source, take: Callable[[pa.Table], None], truth: BinaryIO | None = None) -> int:
+    """Give every batch of an open source to `take`, until it is finished; gives the number of records.
 
-    `truth` gets CSV with a header and one line for each payload, in the same order: partition, offset, ingest_time,
+    `truth` gets CSV with a header and one line for each record, in the same order: partition, offset, ingest_time,
     fault, fault_field (both empty for a clean record).
     """
     written = 0
@@ -24,7 +25,7 @@ def write_records(source: Source, stream: BinaryIO, truth: BinaryIO | None = Non
         chunk = source.read(_RECORDS)
         if chunk is None:
             continue
-        stream.write(b"\n".join(chunk.table.column("payload").to_pylist()) + b"\n")
+        take(chunk.table)
         if truth is not None:
             _write_truth(chunk.table, truth, header=not written)
         written += chunk.table.num_rows

@@ -16,10 +16,10 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from stillwell.connectors import base
+from stillwell.connectors._codec import from_lines, to_lines
 from stillwell.connectors._lines import split, whole_lines
 from stillwell.connectors._schema import fitted, plain_schema, refuse_other
 from stillwell.connectors.base import Place
-from stillwell.connectors.jsonl.codec import from_lines, to_lines
 from stillwell.delivery.durable import door, replace, sync_folder, writing
 from stillwell.delivery.folder_ledger import FolderLedger
 from stillwell.delivery.mark import moved
@@ -60,6 +60,7 @@ class Sink:
     Options: ClassVar[type[BaseModel]] = SinkOptions
 
     def __init__(self, options: SinkOptions, place: Place) -> None:
+        self._place = place
         self._path = place.path(options.path)
         self._beside = self._path.with_name(self._path.name + ".marks")
         self._announced = self._path.with_name(self._path.name + ".unfinished")
@@ -129,6 +130,12 @@ class Sink:
     def ledger(self) -> FolderLedger:
         """A folder beside the file."""
         return FolderLedger(self._path.with_name(self._path.name + ".ledger"))
+
+    def beside(self, name: str) -> Sink:
+        """A file beside this one."""
+        return Sink(
+            SinkOptions(path=str(self._path.with_name(f"{self._path.stem}_{name}{self._path.suffix}"))), self._place
+        )
 
     def close(self) -> None:
         """Nothing is held open."""

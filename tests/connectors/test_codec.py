@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillwell.connectors._codec import from_lines, to_lines
 from stillwell.connectors._lines import split
-from stillwell.connectors.jsonl.codec import from_lines, to_lines
 
 TIMES = st.datetimes()
 VALUES = {
