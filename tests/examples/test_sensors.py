@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,6 +45,28 @@ def test_it_goes_on_where_it_stopped_and_its_audit_holds(planned):
     found = audit(planned(20_000))
     assert (found.holds, found.proved) == (True, 20_000)
     assert found.accepted + found.quarantined == 20_000
+
+
+def test_on_kafka_two_runs_share_the_topic_and_its_audit_holds(kafka, tmp_path, monkeypatch):
+    monkeypatch.setenv("BROKERS", kafka.address)
+    generate = ["generate", "--rows", "6000", "--out", f"kafka://{kafka.address}/sensor-topic?partitions=4"]
+    subprocess.run([Path(sys.executable).with_name("stillwell"), *generate], check=True)
+    stop, read = threading.Event(), []
+    settings = ["epoch.wait=300ms"]
+
+    def watch(progress):
+        read.append(progress.judged.read)
+        if sum(read) >= 6_000:
+            stop.set()
+
+    def member():
+        return run(plan(load(EXAMPLE / "kafka.yml", settings), folder=tmp_path), watch, stop)
+
+    with ThreadPoolExecutor(2) as pool:
+        summaries = [one.result(120) for one in [pool.submit(member), pool.submit(member)]]
+    assert sum(one.read for one in summaries) == 6_000
+    found = audit(plan(load(EXAMPLE / "kafka.yml"), folder=tmp_path))
+    assert (found.holds, found.proved, found.accepted + found.quarantined) == (True, 6_000, 6_000)
 
 
 def test_its_readme_shows_a_record_as_it_is_and_each_fault(planned):
