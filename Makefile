@@ -64,6 +64,7 @@ docs: $(MAIN)  ## write the pages and schemas that are made of code and tests an
 	$(BIN)/python -m tests.kernel.values > docs/reference/values.md
 	$(BIN)/python -m tests.kernel.nulls > docs/reference/nulls.md
 	$(BIN)/python -m tests.cli.walk
+	$(BIN)/python -m tests.cli.second_chance
 
 environments: $(UV)  ## make .venv, the environments of both engines and one of the oldest libraries, at the same time
 	$(MAKE) --jobs 5 $(ENGINES) $(OLDEST) services

@@ -67,7 +67,7 @@ def rows(start: int, count: int, schema: pa.Schema = SCHEMA) -> pa.Table:
             "payload": (b'{"a": 1}', b"\xff\xfe" + bytes([n % 256]), b"", None)[n % 4],
             "_stillwell": {
                 "topic": "t", "partition": 0, "offset": n, "ingest_time": dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
-                "contract": "c", "version": "1.0.0", "warnings": [reason] if n % 4 == 0 else None,
+                "contract": "c", "version": "1.0.0", "via": None if n % 6 else "replay-1", "warnings": [reason] if n % 4 == 0 else None,
                 "repairs": [] if n % 2 else [{"rule": "r", "field": "f", "before": str(n)}],
             },
         }

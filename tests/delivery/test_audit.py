@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from stillwell.connectors.memory import shelf
-from stillwell.delivery.audit import NAMED, Finding
+from stillwell.delivery.proof import NAMED, Finding
 from tests.delivery.stage import DURABLE, Died, Fuse, Stage, batch, payload
 from tests.delivery.tamper import Change, changed, tamper
 

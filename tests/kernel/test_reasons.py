@@ -52,7 +52,11 @@ def test_a_trace_leads_back_to_the_record_and_the_contract():
     judged = judge("fields: {a: {type: integer}}", table)
     expected = {"topic": "t", "partition": 2, "ingest_time": CLOCK, "contract": "a", "version": "1.0.0"}
     assert judged.quarantined["_stillwell"].to_pylist() == [{**expected, "offset": 9}]
-    assert judged.accepted["_stillwell"].to_pylist() == [{**expected, "offset": 7, "warnings": None, "repairs": None}]
+    straight = {"via": None, "warnings": None, "repairs": None}
+    assert judged.accepted["_stillwell"].to_pylist() == [{**expected, "offset": 7, **straight}]
+    replayed = judge("fields: {a: {type: integer}}", table.append_column("via", pa.array(["replay-1", "replay-2"])))
+    assert replayed.accepted["_stillwell"].to_pylist() == [{**expected, "offset": 7, **straight, "via": "replay-1"}]
+    assert replayed.quarantined.equals(judged.quarantined)
     assert judged.accepted.schema.field("_stillwell").type == ACCEPTED_TRACE
     assert judged.quarantined.schema.field("_stillwell").type == QUARANTINE_TRACE
 

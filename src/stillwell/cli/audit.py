@@ -10,7 +10,8 @@ import typer
 
 from stillwell.cli._pipeline import planned
 from stillwell.cli.base import Json, Outcome, Output, shown
-from stillwell.delivery.audit import Audited, Finding
+from stillwell.delivery.audit import Audited
+from stillwell.delivery.proof import Finding, Partition
 from stillwell.pipeline.audit import audit as prove
 
 PLACE = ("operate", 4)
@@ -29,28 +30,43 @@ def audit(
     """Hold source, ledger and sinks against each other.
 
     What the source still has is read and judged again, and each sink must hold exactly those rows; for the rest the
-    ledger's checksums must fit. Exit code: 0 it holds, 1 it does not, 2 it holds but an epoch is still unfinished.
+    ledger's checksums must fit. Rows that came by a replay must have their record in the quarantine, rows that are
+    missing there must have expired. Exit code: 0 it holds, 1 it does not, 2 it holds but something is still unfinished.
     """
     output = Output(json=json)
     made = planned(pipeline, settings or (), output)
     found = prove(made)
     _say(found, output)
-    parts = dataclasses.asdict(found)
-    output.emit("audit", {"pipeline": made.pipeline.name, "holds": found.holds, **parts})
+    sums = {"proved": found.proved, "by_ledger": found.by_ledger}
+    output.emit("audit", {"pipeline": made.pipeline.name, "holds": found.holds, **sums, **dataclasses.asdict(found)})
     if not found.holds:
         return Outcome.NO
-    return Outcome.WARNED if found.open else Outcome.YES
+    return Outcome.WARNED if found.open or found.unfinished else Outcome.YES
 
 
 def _say(found: Audited, output: Output) -> None:
-    output.say(f"accepted {found.accepted:,} rows + quarantined {found.quarantined:,} rows")
+    more = f" + expired {found.expired:,}" if found.expired else ""
+    output.say(f"accepted {found.accepted:,} rows + quarantined {found.quarantined:,} rows{more}")
+    if found.replayed:
+        output.say(f"{found.replayed:,} quarantined records were accepted by a replay later")
     output.say(f"{found.proved:,} records proved from the source · {found.by_ledger:,} by the ledger's checksums alone")
+    for part in found.partitions if len(found.partitions) > 1 or any(one.missed for one in found.partitions) else ():
+        output.say(f"  partition {part.partition:<4} proved {part.proved:,}{_rest(part)}")
     if found.open:
         output.say(output.paint(f"{found.open:,} records of an epoch that the next run will finish", "warn"))
+    if found.unfinished:
+        verb = found.unfinished.partition("-")[0]
+        output.say(output.paint(f"{found.unfinished} did not end: stillwell quarantine {verb} finishes it", "warn"))
     for finding in found.findings:
         output.say(output.paint("✗ ", "bad") + _told(finding))
     if found.holds:
         output.say(output.paint("✓ nothing lost, nothing doubled, nothing altered", "good"))
+
+
+def _rest(part: Partition) -> str:
+    """What is to be said of a partition beside what was proved."""
+    told = {"no longer provable": part.by_ledger, "unfinished": part.open, "gone before they were read": part.missed}
+    return "".join(f" · {words}: {count:,}" for words, count in told.items() if count)
 
 
 def _told(finding: Finding) -> str:

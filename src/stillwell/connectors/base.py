@@ -194,3 +194,25 @@ class Sink(Protocol):
     def close(self) -> None:
         """Give everything back; may be called twice."""
         ...
+
+
+@runtime_checkable
+class Neighbour(Protocol):
+    """What a sink also has that can give another one of its kind a place: for the outcomes of quarantined records."""
+
+    def beside(self, name: str) -> Sink:
+        """A sink for what belongs to this one: beside it, and of the same options. Building it does no I/O."""
+        ...
+
+
+@runtime_checkable
+class Erasable(Protocol):
+    """What a sink also has from which rows can be removed: a quarantine that may expire."""
+
+    def erase(self, places: pa.Table) -> None:
+        """Remove the rows whose `_stillwell` names one of these places (partition int32, offset int64).
+
+        Marks stay where they are, and so do rows that are written meanwhile. Places without a row are passed over, so
+        that an erasure which was killed can be done again; it need not be one atomic step.
+        """
+        ...

@@ -40,6 +40,7 @@ class Sink:
     Options: ClassVar[type[BaseModel]] = SinkOptions
 
     def __init__(self, options: SinkOptions, place: Place) -> None:
+        self._options, self._place = options, place
         self._path = place.path(options.path)
         self._name = options.table
         self._table = _quoted(options.table)
@@ -126,8 +127,27 @@ class Sink:
                 yield from con.sql(page).to_arrow_table().to_batches()
 
     def ledger(self) -> FolderLedger:
-        """A folder beside the database file."""
-        return FolderLedger(self._path.with_name(self._path.name + ".ledger"))
+        """A folder beside the database file, one for each table in it."""
+        return FolderLedger(self._path.with_name(f"{self._path.name}.{self._name}.ledger"))
+
+    def beside(self, name: str) -> Sink:
+        """Another table of the same file."""
+        return Sink(self._options.model_copy(update={"table": f"{self._name}_{name}"}), self._place)
+
+    def erase(self, places: pa.Table) -> None:
+        """Remove rows in one transaction."""
+        if not self._path.exists():
+            return
+        with self._lock, self._connected() as con:
+            if self._exists(con, self._name):
+                con.register(_INCOMING, places)
+                try:
+                    con.execute(
+                        f'DELETE FROM {self._table} WHERE (_stillwell.partition, _stillwell."offset") IN '
+                        f'(SELECT partition, "offset" FROM {_INCOMING})'
+                    )
+                except duckdb.Error as error:
+                    raise refusal(self._path, error) from error
 
     def close(self) -> None:
         """Let go of the file."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from stillwell.connectors import base
+from stillwell.connectors._erase import Places
 from stillwell.connectors._format import Told, told_format
 from stillwell.connectors._schema import fitted, plain_schema, refuse_other
 from stillwell.connectors.base import Chunk, Place
@@ -162,8 +163,9 @@ class Sink:
 
     Options: ClassVar[type[BaseModel]] = SinkOptions
 
-    def __init__(self, options: SinkOptions, _place: Place) -> None:
+    def __init__(self, options: SinkOptions, place: Place) -> None:
         self._name = options.name
+        self._place = place
 
     def check(self, schema: pa.Schema) -> str:
         """Compare with what the shelf holds, if there is one."""
@@ -201,6 +203,16 @@ class Sink:
     def ledger(self) -> MemoryLedger:
         """The ledger on the same shelf."""
         return shelf(self._name).ledger
+
+    def beside(self, name: str) -> Sink:
+        """Another shelf."""
+        return Sink(SinkOptions(name=f"{self._name}/{name}"), self._place)
+
+    def erase(self, places: pa.Table) -> None:
+        """Take rows off the shelf."""
+        kept, gone = shelf(self._name), Places(places)
+        with kept.lock:
+            kept.tables = tuple(table.filter(pa.array(~gone.among(table))) for table in kept.tables)
 
     def close(self) -> None:
         """Nothing to give back."""

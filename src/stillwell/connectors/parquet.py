@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from stillwell.connectors import base
+from stillwell.connectors._erase import Places
 from stillwell.connectors._schema import fitted, plain_schema, refuse_other
 from stillwell.connectors.base import Place
-from stillwell.delivery.durable import aside, door, link_new, make_folder, sync_file, writing
+from stillwell.delivery.durable import aside, door, link_new, make_folder, sync_file, sync_folder, writing
 from stillwell.delivery.folder_ledger import FolderLedger
 from stillwell.delivery.mark import moved
 from stillwell.delivery.slice import Marks
@@ -35,6 +36,7 @@ class Sink:
     Options: ClassVar[type[BaseModel]] = SinkOptions
 
     def __init__(self, options: SinkOptions, place: Place) -> None:
+        self._options, self._place = options, place
         self._folder = place.path(options.path)
         self._compression = options.compression
         self._schema: pa.Schema | None = None
@@ -75,6 +77,10 @@ class Sink:
                     return
 
     def _put(self, rows: pa.Table, path: Path) -> bool:
+        return link_new(self._written(rows, path), path)
+
+    def _written(self, rows: pa.Table, path: Path) -> Path:
+        """The rows in a file that has no name yet."""
         written = aside(path)
         try:
             pq.write_table(rows, written, compression=self._compression)
@@ -82,7 +88,7 @@ class Sink:
         except OSError:
             written.unlink(missing_ok=True)
             raise
-        return link_new(written, path)
+        return written
 
     def rows(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows of every Parquet file in the folder, by name."""
@@ -93,6 +99,23 @@ class Sink:
     def ledger(self) -> FolderLedger:
         """A folder beside this one."""
         return FolderLedger(self._folder.with_name(self._folder.name + ".ledger"))
+
+    def beside(self, name: str) -> Sink:
+        """A folder beside this one."""
+        path = str(self._folder.with_name(f"{self._folder.name}_{name}"))
+        return Sink(self._options.model_copy(update={"path": path}), self._place)
+
+    def erase(self, places: pa.Table) -> None:
+        """Put files without the rows in the place of those that hold any, each in one step and with its marks."""
+        gone = Places(places)
+        with writing(self._folder):
+            for path in sorted(self._folder.glob("*.parquet")):
+                with pq.ParquetFile(path) as file:
+                    rows = file.read()
+                if (found := gone.among(rows)).any():
+                    written = self._written(rows.filter(pa.array(~found)), path)
+                    written.replace(path)
+                    sync_folder(self._folder)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,6 +43,31 @@ class Holdings:
             schema = schema or batch.schema
             parts.append(fingerprints(pa.Table.from_batches([batch]), schema))
         return Holdings._sorted(parts, schema)
+
+    @staticmethod
+    def by(
+        sink: _Rows,
+        group: Callable[[pa.RecordBatch], pa.Array],
+        prints: Callable[[pa.RecordBatch], Prints] | None = None,
+    ) -> dict[str | None, Holdings]:
+        """The same apart for each text of `group`; with `prints` these are the fingerprints."""
+        schema: pa.Schema | None = None
+        parts: dict[str | None, list[tuple[Partitions, Offsets, Prints]]] = {}
+        for batch in sink.rows():
+            schema = schema or batch.schema
+            names = group(batch).dictionary_encode(null_encoding="encode")
+            for code, name in enumerate(names.dictionary.to_pylist()):
+                rows = batch if len(names.dictionary) == 1 else batch.filter(pc.equal(names.indices, code))
+                found = fingerprints(pa.Table.from_batches([rows]), schema)
+                parts.setdefault(name, []).append(found if prints is None else (*found[:2], prints(rows)))
+        return {name: Holdings._sorted(part, schema) for name, part in parts.items()}
+
+    @staticmethod
+    def joined(parts: Iterable[Holdings]) -> Holdings:
+        """All of them as one."""
+        held = list(parts)
+        schema = next((one.schema for one in held if one.schema is not None), None)
+        return Holdings._sorted([(one.partition, one.offset, one.prints) for one in held], schema)
 
     @staticmethod
     def of_payloads(sink: _Rows) -> Holdings:
@@ -85,6 +110,10 @@ class Holdings:
                 found[int(one)] = outside
         return found
 
+    def by_partition(self) -> dict[int, Offsets]:
+        """All offsets, by partition."""
+        return {int(one): self.offset[self.partition == one] for one in np.unique(self.partition)}
+
     def _bounds(self, partition: int, start: int, end: int) -> tuple[int, int]:
         first, last = np.searchsorted(self.partition, [partition, partition + 1])
         low, high = np.searchsorted(self.offset[first:last], [start, end])
@@ -105,6 +134,10 @@ def fingerprints(rows: pa.Table, schema: pa.Schema | None) -> tuple[Partitions, 
         columns = ", ".join('"' + name.replace('"', '""') + '"' for name in same.column_names)
         prints = database.sql(f"SELECT hash({columns}) AS print FROM held").to_arrow_table()["print"].to_numpy()
     return *_places(trace), prints
+
+
+NOTHING = Holdings(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.uint64), None)
+"""What a sink holds that was never written."""
 
 
 @functools.cache

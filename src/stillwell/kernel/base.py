@@ -14,6 +14,7 @@ A batch is an Arrow table with one row a record, in the order of offsets within 
 | `ingest_time` | timestamp[us, UTC] | optional: when the transport took it |
 | `key` | binary | optional: the message's key |
 | `topic` | string | optional: the topic, file or table it came from |
+| `via` | string | optional: the replay that it comes by, null for what comes from the source itself |
 
 Delimited text names its columns in the schema's metadata, as JSON under `COLUMNS`. Further columns are the source's own
 and are ignored by the kernel.
@@ -58,7 +59,16 @@ TRACE = [
 ]
 """Where a row came from and which contract judged it; the beginning of both `_stillwell` structs."""
 
-ACCEPTED_TRACE = pa.struct([*TRACE, pa.field("warnings", pa.list_(REASON)), pa.field("repairs", pa.list_(REPAIR))])
+ACCEPTED_TRACE = pa.struct(
+    [
+        *TRACE,
+        pa.field("via", pa.string()),
+        pa.field("warnings", pa.list_(REASON)),
+        pa.field("repairs", pa.list_(REPAIR)),
+    ]
+)
+"""`via` names the replay that brought the row here out of the quarantine; null for a row that came straight."""
+
 QUARANTINE_TRACE = pa.struct(TRACE)
 
 

@@ -44,22 +44,33 @@ class Trace:
     partition: pa.Array
     offset: pa.Array
     ingest_time: pa.Array
+    via: pa.Array | None
     contract: str
     version: str
 
     def of(self, mask: Mask) -> list[pa.Array]:
         """The members of the trace struct for the records under the mask."""
         chosen, count = pa.array(mask), int(mask.sum())
-        topic = pa.nulls(count, pa.string()) if self.topic is None else self.topic.filter(chosen)
+        topic = _texts(self.topic, chosen, count)
         columns = [one.filter(chosen) for one in (self.partition, self.offset, self.ingest_time)]
         return [topic, *columns, pa.repeat(pa.scalar(self.contract), count), pa.repeat(pa.scalar(self.version), count)]
+
+    def via_of(self, mask: Mask) -> pa.Array:
+        """By which replay the records under the mask came."""
+        return _texts(self.via, pa.array(mask), int(mask.sum()))
+
+
+def _texts(texts: pa.Array | None, chosen: pa.Array, count: int) -> pa.Array:
+    return pa.nulls(count, pa.string()) if texts is None else texts.filter(chosen)
 
 
 def traces(contract: Contract, batch: pa.Table, now: pa.Array) -> Trace:
     """The trace of a batch; `now` are its ingest times."""
-    topic = one_array(batch["topic"].cast(pa.string())) if "topic" in batch.column_names else None
+    topic, via = (
+        one_array(batch[name].cast(pa.string())) if name in batch.column_names else None for name in ("topic", "via")
+    )
     partition, offset = one_array(batch["partition"]), one_array(batch["offset"])
-    return Trace(topic, partition, offset, now, contract.name, contract.version)
+    return Trace(topic, partition, offset, now, via, contract.name, contract.version)
 
 
 def accepted_rows(program: Program, passed: pa.Table, plain: Mask, odd: Odd, trace: Trace, kept: Mask) -> pa.Table:
@@ -82,7 +93,8 @@ def accepted_rows(program: Program, passed: pa.Table, plain: Mask, odd: Odd, tra
         ]
         warnings = pa.concat_arrays([warnings, _or_null(odd.reasons.filter(mask))]).take(order)
         repairs = pa.concat_arrays([repairs, _or_null(odd.repairs.filter(mask))]).take(order)
-    struct = pa.StructArray.from_arrays([*trace.of(kept), warnings, repairs], fields=list(ACCEPTED_TRACE))
+    members = [*trace.of(kept), trace.via_of(kept), warnings, repairs]
+    struct = pa.StructArray.from_arrays(members, fields=list(ACCEPTED_TRACE))
     return pa.table([*columns, struct], schema)
 
 

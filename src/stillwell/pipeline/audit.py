@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from stillwell.connectors._spool import Kept
 from stillwell.connectors.base import Sink
+from stillwell.contract.load import parse
 from stillwell.contract.model import Contract
 from stillwell.delivery.again import Readable, Rejudge
-from stillwell.delivery.audit import Audit, Audited
+from stillwell.delivery.audit import Aftermath, Audit, Audited, Judge, Later
+from stillwell.delivery.numbered import Numbered
+from stillwell.delivery.replay import rehearing
 from stillwell.errors import PipelineError, StillwellError, fail
 from stillwell.kernel import Kernel
 from stillwell.pipeline.lock import still
 from stillwell.pipeline.model import Part
 from stillwell.pipeline.plan import Plan
+from stillwell.pipeline.quarantine.desk import Desk, desk, outcomes_of
 
 
 def audit(plan: Plan) -> Audited:
@@ -46,11 +51,32 @@ def _audit(plan: Plan, closing: ExitStack) -> Audited:
 
     # What a run writes meanwhile would look as if nobody had declared it.
     closing.enter_context(still(job.pipeline, job.state))
+    aftermath = _aftermath(plan, closing)
     source = _readable(plan)
     own = [one for one in intents if source is not None and one.source == job.source.identity]
     accepted, quarantine = _named(pipeline.accepted, job.accepted), _named(pipeline.quarantine, job.quarantine)
     judge = Rejudge(ledger, make(job.contract), make)
-    return Audit(own or intents, accepted, quarantine, source if own else None, judge).run()
+    return Audit(own or intents, accepted, quarantine, source if own else None, judge, aftermath).run()
+
+
+def _aftermath(plan: Plan, closing: ExitStack) -> Aftermath | None:
+    """What replays and expiries did with what was quarantined, all of which stand still now."""
+    if outcomes_of(plan) is None:
+        return None
+    at = closing.enter_context(desk(plan))
+    closing.enter_context(still(plan.job.pipeline, at.folder))
+    runs = [
+        Later(run.name, at.register.ledger(run).intents(), partial(_again, at, run) if run.kind == "replay" else None)
+        for run in at.register.runs()
+    ]
+    left = at.register.unfinished()
+    return Aftermath(at.outcomes, runs, left.name if left else None)
+
+
+def _again(at: Desk, run: Numbered) -> tuple[Readable, Judge]:
+    """What reads the records of a replay from the quarantine, and judges them as that replay did."""
+    contract = parse(at.register.ledger(run).contract_text(run.contract))
+    return at.of_run(run), rehearing(run, at.judge(run, contract))
 
 
 def _readable(plan: Plan) -> Readable | None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from stillwell.connectors import base
 from stillwell.connectors._schema import fitted, plain_schema, refuse_other, refuse_types
 from stillwell.connectors.base import Place
+from stillwell.connectors.delta.erase import erase
 from stillwell.connectors.delta.ledger import DeltaLedger
 from stillwell.connectors.delta.table import Table, library, local
 from stillwell.delivery.durable import door
@@ -32,6 +33,7 @@ class Sink:
     shared_ledger = True
 
     def __init__(self, options: SinkOptions, place: Place) -> None:
+        self._options, self._place = options, place
         self._path = place.path(local(options.path))
         self._table = Table(self._path)
         self._compression = options.compression
@@ -72,6 +74,16 @@ class Sink:
     def ledger(self) -> DeltaLedger:
         """A Delta table beside this one."""
         return DeltaLedger(self._path.with_name(self._path.name + "_ledger"))
+
+    def beside(self, name: str) -> Sink:
+        """A table beside this one."""
+        path = str(self._path.with_name(f"{self._path.name}_{name}"))
+        return Sink(self._options.model_copy(update={"path": path}), self._place)
+
+    def erase(self, places: pa.Table) -> None:
+        """Remove rows in one commit; files of older versions stay until the table is vacuumed."""
+        if self._table.exists():
+            erase(self._table, places, _properties(self._compression))
 
     def close(self) -> None:
         """Nothing is held open."""
