@@ -19,6 +19,9 @@ from stillwell.delivery.folder_ledger import FolderLedger
 from stillwell.delivery.mark import moved
 from stillwell.delivery.slice import Marks
 
+DICTIONARY = 1 << 18
+"""The most bytes that a column's dictionary may have: a larger one takes more time and more room than it saves."""
+
 _MARKS = b"stillwell.marks"
 
 
@@ -77,7 +80,7 @@ class Sink:
     def _put(self, rows: pa.Table, path: Path) -> bool:
         written = aside(path)
         try:
-            pq.write_table(rows, written, compression=self._compression)
+            pq.write_table(rows, written, compression=self._compression, dictionary_pagesize_limit=DICTIONARY)
             sync_file(written)
         except OSError:
             written.unlink(missing_ok=True)
