@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from stillwell.contract.model import Contract
@@ -33,6 +34,9 @@ LEAST_ROWS, MOST_ROWS = 8_000, 250_000
 """Fewer rows are not worth another thread; more only take more memory at once."""
 
 Result = TypeVar("Result")
+_KEPT = 32_000_000
+"""So large a piece glibc has to see freed, or else it gives memory back at once and fetches it for each array anew."""
+
 
 
 class Kernel:
@@ -66,6 +70,7 @@ class Kernel:
     ) -> None:
         self.contract = contract
         self.format = format or Format()
+        np.empty(_KEPT, np.uint8)
         self._window = window
         self._group = group
         self._hash_key = hash_key
