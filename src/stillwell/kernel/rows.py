@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +53,17 @@ class Trace:
         chosen, count = pa.array(mask), int(mask.sum())
         topic = pa.nulls(count, pa.string()) if self.topic is None else self.topic.filter(chosen)
         columns = [one.filter(chosen) for one in (self.partition, self.offset, self.ingest_time)]
-        return [topic, *columns, pa.repeat(pa.scalar(self.contract), count), pa.repeat(pa.scalar(self.version), count)]
+        return [topic, *columns, _repeated(self.contract, count), _repeated(self.version, count)]
+
+
+def _repeated(text: str, count: int) -> pa.Array:
+    """The same text so many times; rows of about one number share the memory."""
+    return _so_often(text, 1 << count.bit_length()).slice(0, count)
+
+
+@lru_cache(maxsize=8)
+def _so_often(text: str, count: int) -> pa.Array:
+    return pa.repeat(pa.scalar(text), count)
 
 
 def traces(contract: Contract, batch: pa.Table, now: pa.Array) -> Trace:
@@ -112,7 +123,7 @@ def quarantined_rows(batch: pa.Table, trace: Trace, odd: Odd, rejected: Mask) ->
         else _nulls(int(rejected.sum()), pa.binary())
         for name in (("record",) if typed else ("payload", "key"))
     ]
-    reasons = odd.reasons.filter(pa.array(odd.rejected))
+    reasons = odd.reasons if odd.rejected.all() else odd.reasons.filter(pa.array(odd.rejected))
     struct = pa.StructArray.from_arrays(trace.of(rejected), fields=list(QUARANTINE_TRACE))
     return pa.table([*columns, reasons, struct], schema)
 
