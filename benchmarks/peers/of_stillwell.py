@@ -5,12 +5,13 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from rules import ALLOWED, BAD, LEAST, MOST, NOT_NULL, PATTERN, RANGE, SHAPE, STATUSES, TWO
 
+from stillwell.connectors.parquet import DICTIONARY
 from stillwell.contract.load import parse
 from stillwell.kernel import Kernel
-from stillwell.kernel.parted import Parted
 from stillwell.kernel.program import TRACE_COLUMN, accepted_schema, quarantine_schema
 from stillwell.kernel.scan import Scan
 
@@ -52,26 +53,33 @@ class Peer:
         return {rule: found.rules[name].failed for rule, name in NAMES.items()} | {BAD: found.quarantined}
 
     def split(self) -> dict[str, int]:
-        """Two files: accepted records, and rejected ones with reasons (rule, seen, expected) and their origin."""
+        """Two files: accepted records, and rejected ones with reasons (rule, seen, expected) and their origin.
+
+        While records are judged, those before them are written and those after them are read.
+        """
         accepted = accepted_schema(self._contract)
         accepted = accepted.remove(accepted.get_field_index(TRACE_COLUMN))
         quarantined = quarantine_schema(self._scan.record)
-        written: Future[None] | None = None
+        batches, written = self._scan.batches(ROWS), list[Future[None]]()
         with (
-            pq.ParquetWriter(self._folder / "stillwell_good.parquet", accepted) as good,
-            pq.ParquetWriter(self._folder / "stillwell_bad.parquet", quarantined) as bad,
-            ThreadPoolExecutor(1) as writing,
+            self._file("good", accepted) as good,
+            self._file("bad", quarantined) as bad,
+            ThreadPoolExecutor(3) as pool,
         ):
-            for _, batch in self._scan.batches(ROWS):
-                part = self._kernel.part(batch)
-                if written is not None:
-                    written.result()
-                written = writing.submit(_write, part, good, bad)
-        if written is not None:
-            written.result()
+            ahead = pool.submit(next, batches, None)
+            while (found := ahead.result()) is not None:
+                ahead = pool.submit(next, batches, None)
+                part = self._kernel.part(found[1])
+                for one in written:
+                    one.result()
+                written = [
+                    pool.submit(good.write_table, part.accepted.drop_columns([TRACE_COLUMN])),
+                    pool.submit(bad.write_table, part.quarantined),
+                ]
+            for one in written:
+                one.result()
         return {}
 
-
-def _write(part: Parted, good: pq.ParquetWriter, bad: pq.ParquetWriter) -> None:
-    good.write_table(part.accepted.drop_columns([TRACE_COLUMN]))
-    bad.write_table(part.quarantined)
+    def _file(self, name: str, schema: pa.Schema) -> pq.ParquetWriter:
+        path = self._folder / f"stillwell_{name}.parquet"
+        return pq.ParquetWriter(path, schema, dictionary_pagesize_limit=DICTIONARY)

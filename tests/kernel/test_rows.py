@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from stillwell.kernel.digest import identity_hashes, total
 from tests.kernel.records import batch, judge, reasons
 
 REST = "fields: {a: {type: integer, max: 5, warn: {max: 3}}, b: {type: array, items: {type: integer}}}"
@@ -24,20 +23,6 @@ def test_accepted_rows_of_both_ways_and_quarantined_rows_keep_the_order_of_the_b
         assert [row["warnings"] and row["warnings"][0]["rule"] for row in judged.accepted["_stillwell"].to_pylist()] == [
             None, "a.warn.range", None, None,
         ]  # fmt: skip
-
-
-def test_facts_come_from_the_rows_that_came_out():
-    partitions = pa.array([0, 1, 0, 1, 0, 5], pa.int32())
-    judged = judge(REST, batch(RECORDS, partition=partitions))
-    assert {number: (fact.read, fact.accepted, fact.quarantined) for number, fact in judged.facts.items()} == {
-        0: (3, 2, 1), 1: (2, 1, 1), 5: (1, 1, 0),
-    }  # fmt: skip
-    for table, name in ((judged.accepted, "identity_accepted"), (judged.quarantined, "identity_quarantined")):
-        rows = [row for row in table["_stillwell"].to_pylist() if row["partition"] == 1]
-        identities = identity_hashes(
-            *(pa.array([row[part] for row in rows]).to_numpy() for part in ("partition", "offset"))
-        )
-        assert getattr(judged.facts[1], name) == total(identities)
 
 
 def test_what_is_shown_of_a_payload_is_its_beginning():

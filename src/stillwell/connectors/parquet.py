@@ -20,6 +20,9 @@ from stillwell.delivery.folder_ledger import FolderLedger
 from stillwell.delivery.mark import moved
 from stillwell.delivery.slice import Marks
 
+DICTIONARY = 1 << 18
+"""The most bytes that a column's dictionary may have: a larger one takes more time and more room than it saves."""
+
 _MARKS = b"stillwell.marks"
 
 
@@ -83,7 +86,7 @@ class Sink:
         """The rows in a file that has no name yet."""
         written = aside(path)
         try:
-            pq.write_table(rows, written, compression=self._compression)
+            pq.write_table(rows, written, compression=self._compression, dictionary_pagesize_limit=DICTIONARY)
             sync_file(written)
         except OSError:
             written.unlink(missing_ok=True)

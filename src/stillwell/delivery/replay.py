@@ -26,7 +26,7 @@ from stillwell.delivery.recovery import recover
 from stillwell.delivery.retry import Retry
 from stillwell.delivery.slice import Marks, Position
 from stillwell.kernel.base import COLUMNS, QUARANTINED, Judged
-from stillwell.kernel.rows import facts
+from stillwell.kernel.facts import facts, sums
 from stillwell.kernel.tally import COUNTS, Tally
 
 Judge = Callable[[pa.Table, Intent], Judged]
@@ -82,7 +82,7 @@ def expire(run: Numbered, work: Work, erase: Callable[[pa.Table], None]) -> Iter
 
     def judged(batch: pa.Table, intent: Intent) -> Judged:
         rows = batch.select([name for name in batch.column_names if name not in _ENVELOPE])
-        found = facts(batch, rows.slice(0, 0), rows)
+        found = facts(batch, [sums(batch, rows.slice(0, 0), rows)])
         verdicts = pa.array(np.full(len(batch), QUARANTINED, np.uint8))
         return Judged(rows.slice(0, 0), expired(rows, run.name, intent.clock), verdicts, _NO_TALLY, found)
 

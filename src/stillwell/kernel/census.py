@@ -81,7 +81,7 @@ def census(
     counted = tuple(dict.fromkeys(one.column for one in skipped.values() if one.column))
     there = [f"{column} AS {own(f'there_{at}')}" for at, column in enumerate(counted)]
     masks = [f"{word} AS {key}" for word, key in zip(words, keys, strict=True)]
-    doubt = f"({' OR '.join(doubts)}) IS TRUE" if doubts else "false"
+    doubt = f"CASE WHEN {' OR '.join(doubts)} THEN true ELSE false END" if doubts else "false"
     judged = levels.select([PLACE, *there, *masks, f"{doubt} AS {own('doubt')}"])
     counts = [f"count({own(f'there_{at}')}) AS {own(f'there_{at}')}" for at in range(len(counted))]
     odd = " OR ".join(f"{key} <> 0" for key in keys)
@@ -154,7 +154,8 @@ class Groups:
         }
         flags = Flags(len(found), masks["failed"], {}, masks["repaired"])
         doubtful = any(found[OWN + "doubt"].to_pylist())
-        return Groups(flags, counts, skipped, found[OWN + "first"].combine_chunks(), doubtful)
+        first = found[OWN + "first"].combine_chunks().cast(pa.list_(pa.int64()))
+        return Groups(flags, counts, skipped, first, doubtful)
 
     def first_of(self, mask: Mask, samples: int) -> list[int]:
         """The first places of the groups under a mask."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from stillwell.contract.model import Contract
@@ -17,13 +18,14 @@ from stillwell.kernel.bind import bind
 from stillwell.kernel.count import Counted, Counter
 from stillwell.kernel.counting import Counting
 from stillwell.kernel.counts import Counts, added
+from stillwell.kernel.digest import Facts
+from stillwell.kernel.facts import facts, sums
 from stillwell.kernel.parted import Parted, joined, parted
 from stillwell.kernel.prepare import ingest_times, relation, source_columns
 from stillwell.kernel.program import Program, compile_program
-from stillwell.kernel.rows import facts
 from stillwell.kernel.scan import Scan
 from stillwell.kernel.scanning import Scanning
-from stillwell.kernel.tally import merge
+from stillwell.kernel.tally import Tally, merge
 from stillwell.kernel.ways import Ways
 
 WINDOW = dt.timedelta(minutes=1)
@@ -32,7 +34,11 @@ WINDOW = dt.timedelta(minutes=1)
 LEAST_ROWS, MOST_ROWS = 8_000, 250_000
 """Fewer rows are not worth another thread; more only take more memory at once."""
 
+_KEPT = 32_000_000
+"""So large a piece glibc has to see freed, or else it gives memory back at once and fetches it for each array anew."""
+
 Result = TypeVar("Result")
+_Whole: TypeAlias = tuple[Parted, Tally, Mapping[int, Facts]]
 
 
 class Kernel:
@@ -64,6 +70,7 @@ class Kernel:
         threads: int | None = None,
         memory: str | None = None,
     ) -> None:
+        np.empty(_KEPT, np.uint8)
         self.contract = contract
         self.format = format or Format()
         self._window = window
@@ -100,15 +107,19 @@ class Kernel:
 
         Returns the verdict on every record; `Judged.read` is always accepted plus quarantined.
         """
-        parts = self._parts(batch, clock, lambda part, counted, counter: (part, counter.count(counted)))
-        part = joined([part for part, _ in parts])
-        tally = merge([tally for _, tally in parts])
-        checked = facts(batch, part.accepted, part.quarantined)
+
+        def whole(some: pa.Table, part: Parted, counted: Counted, counter: Counter) -> _Whole:
+            return part, counter.count(counted), sums(some, part.accepted, part.quarantined)
+
+        parts = self._parts(batch, clock, whole)
+        part = joined([part for part, _, _ in parts])
+        tally = merge([tally for _, tally, _ in parts])
+        checked = facts(batch, [found for _, _, found in parts])
         return Judged(part.accepted, part.quarantined, part.verdicts, tally, checked, part.stop)
 
     def part(self, batch: pa.Table, clock: dt.datetime | None = None) -> Parted:
         """Judge without counting: the same verdicts, rows and reasons, but neither tally nor facts."""
-        return joined(self._parts(batch, clock, lambda part, *_: part, counted=False))
+        return joined(self._parts(batch, clock, lambda _, part, *__: part, counted=False))
 
     def count(self, data: pa.Table | Scan, clock: dt.datetime | None = None, *, samples: int = 1) -> Counts:
         """Count what `judge` would say of a batch, or of a Parquet file, without any rows coming out.
@@ -153,7 +164,7 @@ class Kernel:
         self,
         batch: pa.Table,
         clock: dt.datetime | None,
-        then: Callable[[Parted, Counted, Counter], Result],
+        then: Callable[[pa.Table, Parted, Counted, Counter], Result],
         *,
         counted: bool = True,
     ) -> list[Result]:
@@ -168,7 +179,7 @@ class Kernel:
         def piece(begin: int) -> Result:
             some, moments = batch.slice(begin, step), now.slice(begin, step)
             both = ways.judge(relation(some, moments), counted=counted)
-            return then(*parted(ways.program, some, moments, both), counter)
+            return then(some, *parted(ways.program, some, moments, both), counter)
 
         step = self._step(len(batch))
         return list(self._pool.map(piece, range(0, max(len(batch), 1), step)))

@@ -135,15 +135,16 @@ class NativeChain(Chain):
         """From a typed column to the final value; `present` is true where the record could be read."""
         self.value = self._let("value", found.value)
         bad_type = found.bad or f"CASE WHEN {found.column} IS NOT NULL THEN false END"
-        seen, shown = own(self._tag + "seen"), f"CAST({found.column} AS VARCHAR)"
-        self._verdicts.seen[self._rules] = seen
+        self._verdicts.seen[self._rules] = own(self._tag + "seen")
         if self._field.repair:
-            self._fail("type", bad_type, self._let("seen", shown))
+            self._fail("type", bad_type, self._let("seen", f"CAST({found.column} AS VARCHAR)"))
             self._constrain(present)
         else:
             failed = self._judge(found, bad_type, present)
-            # Writing numbers and times as text is dear, and only a broken rule shows what it saw.
-            self._let("seen", f"CASE WHEN {' OR '.join(failed)} THEN {shown} END")
+            # Writing numbers and times as text is dear, and only a broken rule shows what it saw. DuckDB moves a cast
+            # of a column out of CASE and so casts all, but it leaves the cast of a CASE alone.
+            shown = f"CASE WHEN {' OR '.join(failed)} THEN {found.column} END"
+            self._let("seen", f"CAST({shown} AS VARCHAR)")
 
     def _judge(self, found: Native, bad_type: str, present: str) -> list[str]:
         """As `_constrain` where nothing is repaired, with no verdict waiting for another; the columns of all."""

@@ -24,11 +24,14 @@ class Query:
         self._sql = sql
         self._sessions: dict[tuple[pa.Schema, int], _Session] = {}
 
+    def read(self, rows: pa.Table) -> pa.Table:
+        """The columns that the query reads, and not nothing: DuckDB converts whatever is there."""
+        read = [column for column in rows.column_names if name(column) in self._sql]
+        return rows.select(read or rows.column_names[:1])
+
     def run(self, rows: pa.Table) -> pa.Table:
         """The result for these rows, in their order."""
-        # DuckDB converts whatever is there, so give only what the query reads, and not nothing.
-        read = [column for column in rows.column_names if name(column) in self._sql]
-        rows = rows.select(read or rows.column_names[:1])
+        rows = self.read(rows)
         key = (rows.schema, get_ident())
         if key not in self._sessions:
             self._sessions[key] = _Session(self._database.cursor(), self._relation, self._sql, rows)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 
 from stillwell.contract.model import Contract
 from stillwell.kernel.base import ACCEPTED_TRACE, QUARANTINE_TRACE, REASON, REPAIR
-from stillwell.kernel.digest import Facts, identity_hashes, payload_digest, payload_hash, total
 from stillwell.kernel.flags import Flags, Mask
 from stillwell.kernel.prepare import one_array
 from stillwell.kernel.program import TRACE_COLUMN, Program, quarantine_schema
@@ -53,11 +52,21 @@ class Trace:
         chosen, count = pa.array(mask), int(mask.sum())
         topic = _texts(self.topic, chosen, count)
         columns = [one.filter(chosen) for one in (self.partition, self.offset, self.ingest_time)]
-        return [topic, *columns, pa.repeat(pa.scalar(self.contract), count), pa.repeat(pa.scalar(self.version), count)]
+        return [topic, *columns, _repeated(self.contract, count), _repeated(self.version, count)]
 
     def via_of(self, mask: Mask) -> pa.Array:
         """By which replay the records under the mask came."""
         return _texts(self.via, pa.array(mask), int(mask.sum()))
+
+
+def _repeated(text: str, count: int) -> pa.Array:
+    """The same text so many times; rows of about one number share the memory."""
+    return _so_often(text, 1 << count.bit_length()).slice(0, count)
+
+
+@lru_cache(maxsize=8)
+def _so_often(text: str, count: int) -> pa.Array:
+    return pa.repeat(pa.scalar(text), count)
 
 
 def _texts(texts: pa.Array | None, chosen: pa.Array, count: int) -> pa.Array:
@@ -124,62 +133,29 @@ def quarantined_rows(batch: pa.Table, trace: Trace, odd: Odd, rejected: Mask) ->
         else _nulls(int(rejected.sum()), pa.binary())
         for name in (("record",) if typed else ("payload", "key"))
     ]
-    reasons = odd.reasons.filter(pa.array(odd.rejected))
+    reasons = odd.reasons if odd.rejected.all() else odd.reasons.filter(pa.array(odd.rejected))
     struct = pa.StructArray.from_arrays(trace.of(rejected), fields=list(QUARANTINE_TRACE))
     return pa.table([*columns, reasons, struct], schema)
 
 
-def payload_seen(odd: pa.Table, at: pa.Array) -> pa.Array:
-    """What reasons of the payload itself show: the beginning of the text, or of the bytes where they are none."""
-    if OWN + "payload" not in odd.column_names:
+def payload_seen(rows: pa.Table, odd: npt.NDArray[np.int64], at: pa.Array) -> pa.Array:
+    """What reasons of the payload itself show: the beginning of the text, or of the bytes where they are none.
+
+    `rows` are as the queries read them, `odd` the places of odd records among them, `at` places among the odd.
+    """
+    if OWN + "payload" not in rows.column_names:
         return pa.nulls(len(at), pa.string())
-    payloads = odd[OWN + "payload"].take(at).to_pylist()
+    places = odd[at.to_numpy()]
+    seen = pc.utf8_slice_codeunits(_at(rows[OWN + "text"], places), 0, SHOWN).cast(pa.string())
+    bare = np.asarray(seen.is_null())
     # A character takes four bytes at most.
-    shown = (None if one is None else one[: 4 * SHOWN].decode(errors="backslashreplace") for one in payloads)
-    return pa.array([None if one is None else one[:SHOWN] for one in shown], pa.string())
+    payloads = (one and one[: 4 * SHOWN] for one in _at(rows[OWN + "payload"], places[bare]).to_pylist())
+    shown = (one if one is None else one.decode(errors="backslashreplace")[:SHOWN] for one in payloads)
+    return pc.replace_with_mask(seen, pa.array(bare), pa.array(shown, pa.string()))
 
 
-def facts(batch: pa.Table, accepted: pa.Table, quarantined: pa.Table) -> Mapping[int, Facts]:
-    """Counts and checksums of each partition: of what was read, and, from the rows themselves, of what became of it."""
-    read, good, bad = _identities(batch), _identities(_origin(accepted)), _identities(_origin(quarantined))
-    found = {}
-    for partition in np.unique(read[0]) if len(batch) else ():
-        (whole, hashes), (_, kept), (lost, rejected) = (_of(one, partition) for one in (read, good, bad))
-        digest, payload = "", 0
-        if "payload" in batch.column_names:
-            digest = payload_digest(batch["payload"] if whole is None else batch["payload"].filter(pa.array(whole)))
-            rejects = quarantined["payload"] if lost is None else quarantined["payload"].filter(pa.array(lost))
-            payload = sum(map(payload_hash, rejects.to_pylist())) % 2**64
-        found[int(partition)] = Facts(
-            read=len(hashes),
-            accepted=len(kept),
-            quarantined=len(rejected),
-            identity_read=total(hashes),
-            identity_accepted=total(kept),
-            identity_quarantined=total(rejected),
-            payload_read=digest,
-            payload_quarantined=payload,
-        )
-    return found
-
-
-_Identities = tuple[npt.NDArray[np.int32], npt.NDArray[np.uint64]]
-
-
-def _identities(rows: pa.Table) -> _Identities:
-    partition = rows["partition"].to_numpy()
-    return partition, identity_hashes(partition, rows["offset"].to_numpy())
-
-
-def _origin(rows: pa.Table) -> pa.Table:
-    trace = one_array(rows[TRACE_COLUMN])
-    return pa.table({"partition": trace.field("partition"), "offset": trace.field("offset")})
-
-
-def _of(identities: _Identities, partition: int) -> tuple[Mask | None, npt.NDArray[np.uint64]]:
-    """The mask (None for all) and the hashes of one partition."""
-    partitions, hashes = identities
-    if not len(partitions) or (partitions[0] == partition and partitions.min() == partitions.max()):
-        return None, hashes
-    mask = partitions == partition
-    return mask, hashes[mask]
+def _at(column: pa.ChunkedArray, places: npt.NDArray[np.int64]) -> pa.Array:
+    """What stands at places that rise. To take it would put all chunks together first."""
+    chosen = np.zeros(len(column), bool)
+    chosen[places] = True
+    return one_array(column.filter(pa.array(chosen)))

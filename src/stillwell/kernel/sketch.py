@@ -71,12 +71,17 @@ def _starts(ordered: Ints) -> Ints:
     return np.flatnonzero(changed)
 
 
+def _fitting(entries: int) -> int:
+    """How many places an array may have that is no larger than so many entries are."""
+    return 4 * entries + 65_536
+
+
 def compact(codes: Ints) -> tuple[Ints, Ints]:
     """The distinct codes in order, and for each entry the place of its code among them."""
     if not len(codes):
         return codes, codes
     low, high = int(codes.min()), int(codes.max())
-    if high - low > 4 * len(codes) + 65_536:
+    if high - low > _fitting(len(codes)):
         distinct, at = np.unique(codes, return_inverse=True)
         return distinct, at
     present = np.zeros(high - low + 1, bool)
@@ -94,13 +99,17 @@ class _Codes:
 
     @staticmethod
     def of(cell: Ints, key: Ints, cells: int) -> _Codes:
-        keys, code = compact(key)
+        least, most = int(key.min()), int(key.max())
+        if (most - least + 1) * cells <= _fitting(len(key)):
+            keys, code = np.arange(least, most + 1), key - least
+        else:
+            keys, code = compact(key)
         return _Codes(code + cell * len(keys), keys, len(keys) * cells)
 
     @property
     def dense(self) -> bool:
         """Whether an array with a place for every possible pair is no larger than the entries are."""
-        return self.size <= 4 * len(self.code) + 65_536
+        return self.size <= _fitting(len(self.code))
 
     def sparse(self, code: Ints, value: Ints) -> Sparse:
         cell, key = np.divmod(code, len(self.keys))
@@ -229,11 +238,11 @@ def number_hashes(values: Floats) -> Hashes:
 
 def registers(hashes: Hashes, cell: Ints) -> Sparse:
     """HyperLogLog registers (Flajolet et al. 2007): for each cell and register the longest run of zeros, plus one."""
-    register = (hashes & np.uint64(REGISTERS - 1)).astype(np.int64)
-    rest = hashes >> np.uint64(11)
+    register = (hashes & np.uint64(REGISTERS - 1)).view(np.int64)
+    rest = (hashes >> np.uint64(11)).view(np.int64)
     # The exponent of the rest as a double is its bit length: 53 bits are exact.
-    length = np.where(rest > 0, (rest.astype(np.float64).view(np.int64) >> 52) - 1022, 0)
-    return Sparse.merge([Sparse(cell, register, 54 - length)], np.maximum)
+    _, length = np.frexp(rest.astype(np.float64))
+    return Sparse.merge([Sparse(cell, register, 54 - length.astype(np.int64))], np.maximum)
 
 
 def distinct(runs: Ints) -> float:

@@ -85,13 +85,14 @@ class Ways:
 
     def _judge_whole(self, rows: pa.Table, plain: Mask) -> Odd:
         """The full way, for whatever is not plain."""
-        odd = rows.filter(pa.array(~plain)) if plain.any() else rows
-        result = self._full.run(odd)
+        places = np.flatnonzero(~plain)
+        odd = self._full.read(rows)
+        result = self._full.run(odd.filter(pa.array(~plain)) if plain.any() else odd)
         flags = Flags.of(result, self.program.full.verdicts)
         return Odd(
-            rows=np.flatnonzero(~plain),
+            rows=places,
             result=result,
-            reasons=self._explainer.reasons(result, flags, partial(payload_seen, odd)),
+            reasons=self._explainer.reasons(result, flags, partial(payload_seen, rows, places)),
             repairs=self._explainer.repairs(result, flags),
             flags=flags,
             rejected=flags.any_failed(self.program.named("reject", "fail")),

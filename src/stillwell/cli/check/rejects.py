@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from stillwell._need import need
 from stillwell.connectors._codec import to_lines
+from stillwell.connectors.parquet import DICTIONARY
 from stillwell.delivery.durable import aside, door, writing
 from stillwell.errors import ConnectorError, StillwellError, fail
 from stillwell.kernel.program import quarantine_schema
@@ -145,7 +146,7 @@ class _Rows(_Columns):
     """A Parquet file."""
 
     def _begin(self, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(self._written, schema, compression="zstd")
+        self._writer = pq.ParquetWriter(self._written, schema, compression="zstd", dictionary_pagesize_limit=DICTIONARY)
 
     def _write(self, rows: pa.Table) -> None:
         self._writer.write_table(rows)
