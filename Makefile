@@ -35,9 +35,10 @@ demo: $(MAIN)  ## watch a faulty sensor stream being judged (DEMO='--rows 200000
 test: environments  ## run all tests, those inside Spark and Flink too (TEST='tests/kernel -k range')
 	$(BIN)/pytest --numprocesses 2 --durations 15 $(TEST)
 
-torture: $(MAIN)  ## kill pipelines at random for a long while (KILLS=100 SEED=11)
+torture: $(MAIN)  ## kill pipelines for a long while, on Kafka and on every sink; ends with one line of JSON (KILLS=300 SEED=11 TABLE=docs/torture.md)
 	STILLWELL_KILLS=$(or $(KILLS),100) STILLWELL_SEED=$(or $(SEED),11) $(BIN)/pytest -rP --numprocesses 2 \
-		tests/delivery/test_kill.py tests/delivery/test_schedule.py
+		tests/delivery/test_kill.py tests/delivery/test_schedule.py >&2
+	$(BIN)/python -m tests.torture --kills $(or $(KILLS),100) --seed $(or $(SEED),11) $(if $(TABLE),--table $(TABLE))
 
 fuzz: $(MAIN) $(FUZZING)  ## judge a million odd records and compare with the reference and old libraries (INPUTS=1000000 SEED=1)
 	failed=0; inputs=$(or $(INPUTS),1000000); \

@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwell.contract.load import load
+from stillwell.errors import PipelineError, Problem
+from stillwell.pipeline.plan import Plan
 from tests.cli.test_suggest import CITIES
 
 ROWS = [dict(zip(("city", "zip", "temp"), line.split(","), strict=True)) for line in CITIES.splitlines()[1:]]
@@ -112,3 +114,24 @@ def test_a_folder_that_may_not_be_written_is_said(folder, stillwell):
         assert (result.exit_code, "error[unwritable]" in result.stderr) == (3, True)
     finally:
         folder.chmod(0o700)
+
+
+def test_a_topic_is_a_source_too(folder, stillwell, said, kafka, topic, monkeypatch):
+    monkeypatch.setenv("BROKERS", kafka.address)
+    assert stillwell("generate", "--rows", 2000, "--out", f"kafka://{kafka.address}/{topic}").exit_code == 0
+    url = f"kafka://${{BROKERS}}/{topic}"
+    assert stillwell("check", url, "--limit", 100, "--json").exit_code in (0, 1)
+    result = stillwell("init", url)
+    assert result.exit_code == 0, result.stderr
+    assert f'{{kafka: {{brokers: "${{BROKERS}}", topic: "{topic}"}}}}' in (folder / "pipeline.yml").read_text()
+    ran = stillwell("run", "--quiet", "--json", "--set", "source.kafka.until=end")
+    assert said(ran.stdout, "run")["read"] == 2000
+
+
+def test_nothing_is_left_of_what_does_not_run(folder, stillwell, monkeypatch):
+    def refuse(self):
+        raise PipelineError(Problem("unreadable", "It cannot be.", "Try another."))
+
+    monkeypatch.setattr(Plan, "try_doors", refuse)
+    assert stillwell("init", "day.csv").exit_code == 3
+    assert sorted(path.name for path in folder.iterdir()) == ["day.csv"]

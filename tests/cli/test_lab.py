@@ -116,6 +116,10 @@ def test_tls_is_not_added_to_what_runs_and_comes_with_the_next_start(here, still
         again = said(stillwell("lab", "up", "kafka", "--tls", "--json").stdout, "lab")["services"][0]
         assert again["addresses"]["plain"] == first["addresses"]["plain"]
         assert "scram" in again["addresses"]
+        assert stillwell("lab", "down").exit_code == 0
+        # Once it had certificates, others rely on them.
+        third = said(stillwell("lab", "up", "kafka", "--json").stdout, "lab")["services"][0]
+        assert third["addresses"] == again["addresses"]
     finally:
         stopped = stillwell("lab", "down", "--remove", "--json")
     (told,) = said(stopped.stdout, "lab")["services"]

@@ -8,15 +8,17 @@ from stillwell.errors import StillwellError, fail
 
 
 def instant(text: str, option: str) -> dt.datetime:
-    """An ISO date or time in UTC; one without an offset is meant in UTC.
+    """An ISO date or time in UTC, or `now`; one without an offset is meant in UTC.
 
     Raises:
         StillwellError: code `usage`.
     """
+    if text == "now":
+        return dt.datetime.now(dt.UTC)
     try:
         moment = dt.datetime.fromisoformat(text)
     except ValueError as error:
-        fix = "Write it like 2026-01-31T12:00:00Z."
+        fix = "Write it like 2026-01-31T12:00:00Z, or now."
         raise fail(StillwellError, "usage", f"`{text}` is not a time.", fix, path=option) from error
     return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
 

@@ -45,7 +45,9 @@ def generate(
     faults: Annotated[
         str | None, typer.Option(metavar="KIND=SHARE,…", help=f"Which faults (or none): {', '.join(KINDS)}.")
     ] = None,
-    start: Annotated[str | None, typer.Option(metavar="TIME", help="Event time of the first record.")] = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Event time of the first record; now is one too.")
+    ] = None,
     speed: Annotated[float, typer.Option(metavar="N", help="Event clock, times the wall's, at a rate.")] = 1.0,
     out: Annotated[
         str, typer.Option(metavar="FILE", help="Where to; - is standard output. .gz and .zst compress. Or kafka://…")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stillwell._find import find
 from stillwell.cli._contract import DEFAULT as CONTRACT
 from stillwell.cli._data import At, Data, Delimiter, FormatTold, Header, Reading, opened
 from stillwell.cli._file import refuse_existing, write
@@ -45,7 +46,7 @@ engine:     embedded
 
 
 def init(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A file, glob, folder or Delta table.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A file, glob, folder, Delta table or kafka://….")],
     force: Annotated[bool, typer.Option("--force", help="Write over contract.yml and pipeline.yml.")] = False,
     labels: LabelsFile = None,
     sample: Most = MOST_RECORDS,
@@ -73,10 +74,16 @@ def init(
         found = suggested([data], inputs, sample, output, labels=labels)
         name = name_for([data], inputs)
         source = _source(data, inputs, reading)
+    new = [path for path in (CONTRACT, PIPELINE) if not path.exists()]
     write(CONTRACT, found.suggestion.text)
     write(PIPELINE, _PIPELINE.format(name=name, contract=CONTRACT, source=source))
-    # What was written is tried, so that nobody finds out later that it does not run.
-    plan(load(PIPELINE)).try_doors()
+    try:
+        # What was written is tried, so that nobody finds out later that it does not run.
+        plan(load(PIPELINE)).try_doors()
+    except StillwellError:
+        for path in new:
+            path.unlink()
+        raise
     for line in remarks(found, output):
         output.say(line)
     output.say(f"written: {CONTRACT} and {PIPELINE}")
@@ -109,17 +116,23 @@ def _source(named: str, inputs: list[Data], reading: Reading) -> str:
     if len({repr(one.format) for one in inputs}) > 1:
         what = f"{named} has files of several formats."
         raise fail(StillwellError, "unknown-format", what, "Name those of one format, for example by a glob in quotes.")
+    told = reading.told()
+    if "://" in named:
+        connector = named.partition("://")[0]
+        return _inline(
+            {connector: find("connectors", connector, "url_options")(named) | ({"format": told} if told else {})},
+            dollar="$",
+        )
     options: dict[str, Any] = {"path": named}
     if inputs[0].versioned:
         return _inline({"delta": options | ({"at": reading.at} if reading.at else {})})
-    told = reading.told()
     return _inline({"files": options | ({"format": told} if told else {})})
 
 
-def _inline(value: Any) -> str:
-    """Maps and lists in braces; every text in quotes, where a dollar would mean a variable."""
+def _inline(value: Any, dollar: str = "$$") -> str:
+    """Maps and lists in braces; every text in quotes, where a dollar would mean a variable unless it is doubled."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_inline(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {_inline(one, dollar)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_inline, value)) + "]"
-    return jsons.dumps(str(value), ensure_ascii=False).replace("$", "$$")
+        return "[" + ", ".join(_inline(one, dollar) for one in value) + "]"
+    return jsons.dumps(str(value), ensure_ascii=False).replace("$", dollar)

@@ -174,7 +174,8 @@ class Service(ABC):
     def _launch(self, loose: bool) -> None:
         self._held = self._held or reserve(self.roles, self.state.ports)
         self.state.ports = {role: held.getsockname()[1] for role, held in self._held.items()}
-        self.state.tls = self._wants_tls
+        # Once it had certificates, others rely on them.
+        self.state.tls = self.state.tls or self._wants_tls
         if self.state.tls and not self.tls.key.exists():
             authority = Authority(self.folder / "tls", f"Stillwell lab, {self.name}")
             authority.sign("server")

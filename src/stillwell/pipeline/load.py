@@ -41,7 +41,10 @@ def parse(
         reading.problems.stop(PipelineError)
     folder = Path(file).parent if file else Path()
     node = with_settings(node, settings, reading.problems)
-    filler = Filler({**env_file(node, folder, reading.problems), **environment}, folder, reading.problems)
+    told = env_file(node, folder, reading.problems)
+    # Without the file, references to what it says would all be problems too.
+    reading.problems.stop(PipelineError)
+    filler = Filler({**told, **environment}, folder, reading.problems)
     node = filler.fill(node)
     outside = Outside(filler.values)
     with outside.masking():

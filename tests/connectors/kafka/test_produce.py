@@ -59,7 +59,9 @@ def test_payloads_keys_and_headers_arrive_verbatim(kafka, topic, tmp_path):
 
 def test_a_topic_that_is_there_is_left_as_it_is(kafka, topic, tmp_path):
     producer(kafka.address, topic, tmp_path, partitions=2).flush()
-    again = producer(kafka.address, topic, tmp_path, partitions=5)
+    with pytest.raises(ConnectorError, match="has 2 partitions instead of 5"):
+        producer(kafka.address, topic, tmp_path, partitions=5)
+    again = producer(kafka.address, topic, tmp_path)
     again.send(BATCH.select(["payload"]))
     again.flush()
     assert arrived(kafka, topic, 4)[0] == 2

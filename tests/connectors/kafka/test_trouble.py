@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 
 from stillwell.connectors.kafka import client
+from stillwell.connectors.kafka.trouble import Trouble
 from stillwell.errors import ConnectorError
 from tests.connectors.kafka.stage import admin, create, source
 from tests.services import stranger
@@ -132,3 +133,20 @@ def test_who_may_not_see_a_topic_is_told_so(kafka, topic, tmp_path, everything_s
     assert "Topic authorization failed" in problem.what
     assert "right to describe" in problem.fix
     assert kafka.password not in everything_shown(caught.value)[0]
+
+
+def test_that_all_brokers_are_away_is_said_once_in_a_while_and_only_of_a_source_that_reads(caplog):
+    class Down:
+        def name(self):
+            return "_ALL_BROKERS_DOWN"
+
+        def str(self):
+            return "1/1 brokers are down"
+
+    trouble = Trouble((), {"bootstrap.servers": "b:1"})
+    trouble.error(Down())
+    assert not caplog.messages
+    trouble.running = True
+    trouble.error(Down())
+    trouble.error(Down())
+    assert caplog.messages == ["None of the brokers b:1 answers; reading goes on when one does."]

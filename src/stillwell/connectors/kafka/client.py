@@ -19,7 +19,11 @@ PATIENCE = 4.0
 
 _CERTAIN = 1.0
 _STEP = 0.25
-_WHY = {"PEM lib": "it is no key, or its password is missing or wrong", "BIO lib": "it cannot be opened"}
+_WHY = {
+    "PEM lib": "it is no key, or its password is missing or wrong",
+    "BIO lib": "it cannot be opened",
+    "system lib": "it cannot be opened",
+}
 
 
 def library(part: str = "") -> ModuleType:

@@ -35,8 +35,14 @@ class Producer:
         self._cluster = Cluster(options, place)
         self._cluster.id()
         self._topic = options.topic
-        if options.topic not in describe(self._cluster, [options.topic]):
+        there = describe(self._cluster, [options.topic]).get(options.topic)
+        if there is None:
             self._make(options.partitions)
+        elif options.partitions not in (-1, there.partitions):
+            what = (
+                f"Topic {self._topic} is there, and has {there.partitions} partitions instead of {options.partitions}."
+            )
+            raise fail(ConnectorError, "bad-option", what, "Leave `partitions` out, or name another topic.")
         keys = {"linger.ms": 20, "batch.size": 1 << 20, "queue.buffering.max.messages": 1_000_000, "acks": "all"}
         self._client = self._cluster.producer({**keys, "enable.idempotence": True})
         self._failed: list[str] = []

@@ -101,6 +101,7 @@ class Source:
         self._consumer = self._cluster.consumer(self._keys())
         self._reading = Reading(self._cluster, self._consumer, self._numbering, columns, self._options.buffer)
         self._cluster.trouble.forget()
+        self._cluster.trouble.running = True
 
     def _keys(self) -> dict[str, Any]:
         """The keys of the consumer; those that are here only for speed give way to the pipeline's own."""

@@ -16,6 +16,8 @@ from stillwell.errors import ConnectorError, StillwellError, fail
 
 LOG = logging.getLogger("stillwell.kafka")
 LOG.addHandler(logging.NullHandler())
+AWAY = logging.getLogger("stillwell.brokers")
+_QUIET = 30.0
 
 _BROKER = re.compile(r"(?:\[thrd:[^\]]*\]: )?(?:\w+://)?(?P<broker>[^/\s]+)/(?:bootstrap|\d+): (?P<text>.*)", re.DOTALL)
 _AFTER = re.compile(r" \(after \d+ms in state \w+.*\)$")
@@ -98,6 +100,8 @@ class Trouble(logging.Handler):
         self._brokers = str(client["bootstrap.servers"])
         self._guard = threading.Lock()
         self._kept: collections.deque[str] = collections.deque(maxlen=50)
+        self._quiet_until = 0.0
+        self.running = False  # somebody reads, and is told when that ends for a while
         self.logger = logging.Logger("librdkafka", logging.DEBUG)  # noqa: LOG001 - it is no part of the tree, on purpose
         self.logger.addHandler(self)
 
@@ -114,6 +118,9 @@ class Trouble(logging.Handler):
         LOG.debug("%s", text)
         if error.name() != "_ALL_BROKERS_DOWN":
             self._keep(text)
+        elif self.running and time.monotonic() > self._quiet_until:
+            self._quiet_until = time.monotonic() + _QUIET
+            AWAY.warning("None of the brokers %s answers; reading goes on when one does.", self._brokers)
 
     def _keep(self, text: str) -> None:
         with self._guard:
