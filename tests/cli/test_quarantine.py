@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -65,6 +66,16 @@ def test_show_hides_what_may_be_sensitive_until_it_is_asked_for(ran, stillwell, 
     assert json.dumps(GOOD | {"t": 90.0}) in told.stdout
     assert "✗ t.range: saw 90.0, expected -40 … 85" in told.stdout
     assert "no such record" in stillwell("quarantine", "show", "--where", "offset=99").stdout
+
+
+def test_what_was_sensitive_when_it_was_judged_stays_hidden(ran, stillwell):
+    contract = ran / "contract.yml"
+    contract.write_text(re.sub(r", sensitive: \w+", "", contract.read_text()).replace("1.2.0", "2.0.0"))
+    assert "sensitive" not in contract.read_text()
+    shown = stillwell("quarantine", "show", "--where", "offset=1")
+    assert shown.exit_code == 0
+    assert "1234" not in shown.output
+    assert "--reveal" in shown.output
 
 
 def test_bytes_that_are_no_text_are_shown_all_the_same(here, stillwell, said):

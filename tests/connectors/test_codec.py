@@ -77,3 +77,9 @@ def test_a_damaged_line_is_a_row_of_nulls_and_a_damaged_value_a_null():
 def test_each_row_is_one_line_of_json():
     lines = to_lines(pa.table({"a": ["x\ny", "\u2028"]})).splitlines()
     assert [json.loads(line) for line in lines] == [{"a": "x\ny"}, {"a": "\u2028"}]
+
+
+@pytest.mark.parametrize("name", ["t", "T", "r", "row", "item", "table", "line"])
+def test_a_column_may_have_the_name_of_anything_in_the_query(name):
+    table = pa.table({name: pa.array([1.5, None, 2.5]), "other": ["a", "b", "c"]})
+    assert there_and_back(table).equals(table)

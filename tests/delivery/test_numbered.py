@@ -58,12 +58,20 @@ def test_each_kind_counts_for_itself_and_above_what_sinks_know(register):
     assert [one.name for one in register.runs()] == ["replay-1", "replay-2", "expire-1", "replay-10"]
 
 
-def test_of_two_that_begin_one_run_one_is_fenced(ledger, register, monkeypatch):
+@pytest.mark.parametrize("kinds", [("replay", "replay"), ("expire", "replay"), ("replay", "expire")])
+@pytest.mark.parametrize("seen", [True, False])
+def test_of_two_that_begin_a_run_one_is_fenced(ledger, register, monkeypatch, kinds, seen):
+    """Also when it had looked before the other began, and so knows of no other run."""
     other = Register(ledger, "sensors", ORIGIN, {})
-    monkeypatch.setattr(other, "runs", list)
-    register.begin(run(), "")
+    if not seen:
+        monkeypatch.setattr(other, "_lines", list)
+    begun = register.begin(run(kinds[0]), "")
     with pytest.raises(Fenced):
-        other.begin(run(), "")
+        other.begin(run(kinds[1]), "")
+    monkeypatch.undo()
+    assert register.unfinished() == begun
+    register.end(begun)
+    assert other.begin(run(kinds[1]), "").kind == kinds[1]
 
 
 def test_runs_of_other_pipelines_and_sources_are_not_ours(ledger, register):

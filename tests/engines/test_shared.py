@@ -242,3 +242,14 @@ def test_only_what_is_named_is_read_again_where_the_source_can_do_that(stage, pa
     (intent,) = stage.sink("accepted").ledger().intents()
     assert len(read_again(source, intent.within(partitions))) == EACH * len(partitions)
     assert source.asked == partitions
+
+
+def test_what_is_gone_and_has_nothing_behind_it_is_told_too(stage):
+    class Emptied(Wrapped):
+        def read(self, records):
+            chunk = self._inner.read(records)
+            return chunk and Chunk(chunk.table, chunk.ends, (Gap(1, 0, 500),))
+
+    summary = stage.run(Emptied(stage.memory({0: batch(50)})), records=20)
+    assert summary.gaps == (Gap(1, 0, 500),)
+    assert [intent.gaps for intent in stage.sink("accepted").ledger().intents()] == [()] * summary.epochs

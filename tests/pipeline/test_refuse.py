@@ -75,6 +75,9 @@ def test_a_retired_contract_is_refused_and_a_deprecated_one_is_not() -> None:
         (FromKafka(brokers="b:1", topic="t"), ToKafka(brokers="b:1", topic="t"), True),
         (FromKafka(brokers="b:1", topic=["s", "t"]), ToKafka(brokers="b:1", topic="t"), True),
         (FromKafka(brokers="b:1", topic="t"), ToKafka(brokers="b:2", topic="t"), False),
+        (FromKafka(brokers="b:1", topic="^pat-"), ToKafka(brokers="b:1", topic="pat-out"), True),
+        (FromKafka(brokers="b:1", topic="^.*[.]marks"), ToKafka(brokers="b:1", topic="out"), True),
+        (FromKafka(brokers="b:1", topic="^pat-"), ToKafka(brokers="b:1", topic="out"), False),
         (ToKafka(brokers="b:1", topic="t"), ToKafka(brokers="b:1", topic="u"), False),
     ],
 )

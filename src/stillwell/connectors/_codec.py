@@ -37,8 +37,10 @@ def to_lines(rows: pa.Table) -> bytes:
     with duckdb.connect() as con:
         for batch in rows.to_batches():
             names, columns = _said_columns(batch.schema.names, batch.columns)
-            table = pa.table(columns, names)  # noqa: F841 - found by its name in the query
-            found = con.sql('SELECT to_json(t) || chr(10) AS line FROM "table" AS t').to_arrow_table()
+            # As one column: the name of a table would mean the column of that name, where there is one.
+            items = pa.RecordBatch.from_arrays(columns, names).to_struct_array()
+            table = pa.table({"item": items})  # noqa: F841 - found by its name in the query
+            found = con.sql('SELECT to_json(item) || chr(10) AS line FROM "table"').to_arrow_table()
             parts.extend(_content(chunk) for chunk in found.column("line").cast(pa.binary()).chunks)
     return b"".join(parts)
 

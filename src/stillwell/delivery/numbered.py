@@ -1,8 +1,8 @@
 """Numbered runs over a quarantine: replays and expiries, each begun and ended by a line in their ledger.
 
 A run is about what its first line says (selection, ranges, contract, clock), however often it is killed and started
-again; and a run begins only when the one before has ended. The lines are intents of the partition -1, whose marks the
-ledger moves by compare-and-swap: of two processes that begin one run, one is fenced.
+again; and a run begins only when the one before has ended. The lines are intents that all move one mark, from even to
+odd and back, by the ledger's compare-and-swap: of two processes that begin a run, whichever it is, one is fenced.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from stillwell.delivery.intent import Intent
 from stillwell.delivery.ledger import Ledger
 from stillwell.delivery.selection import Selection
 from stillwell.delivery.slice import Position, Slice, mark_name
+from stillwell.errors import Fenced, fail
 from stillwell.kernel.digest import Facts
 
 Kind = Literal["replay", "expire"]
@@ -58,17 +59,20 @@ class Register:
 
     def runs(self) -> list[Numbered]:
         """Every run, oldest first."""
-        return [
-            _from_line(intent, *found)
-            for intent in self._ledger.intents()
-            if (found := self._named(intent)) and _is_line(intent) and intent.slices[0].start.offset == 0
-        ]
+        return [_from_line(line) for line in self._lines() if _begins(line)]
 
     def unfinished(self) -> Numbered | None:
         """The run that has begun and not ended; there is one at most."""
-        marks = self._ledger.marks()
-        ended = (marks.get(self._identity(run).mark(LINE), 0) for run in self.runs())
-        return next((run for run, mark in zip(self.runs(), ended, strict=True) if mark < 2), None)
+        lines = self._lines()
+        return _from_line(lines[-1]) if lines and _begins(lines[-1]) else None
+
+    def _lines(self) -> list[Intent]:
+        ours = (self._pipeline, self._lines_of)
+        return [intent for intent in self._ledger.intents() if (intent.pipeline, intent.source) == ours]
+
+    @property
+    def _lines_of(self) -> str:
+        return f"{self._origin}#runs"
 
     def begin(self, run: Numbered, text: str, marks: Iterable[str] = ()) -> Numbered:
         """Begin a run under the next number: above that of any run in the ledger and in these marks of sinks.
@@ -78,12 +82,26 @@ class Register:
         Raises:
             Fenced: when somebody else began one in between.
         """
-        known = [one.number for one in self.runs() if one.kind == run.kind]
+        lines = self._lines()
+        if lines and _begins(lines[-1]):
+            raise fail(
+                Fenced,
+                "fenced",
+                f"{_from_line(lines[-1]).name} began in the meantime and has not ended.",
+                "Let it end, or start again: what was killed is finished first.",
+            )
+        known = [one.number for one in map(_from_line, filter(_begins, lines)) if one.kind == run.kind]
         found = (re.search(rf"#{run.kind}-(\d+)/-?\d+$", name) for name in marks)
         known += [int(one[1]) for one in found if one]
         begun = dataclasses.replace(run, number=max(known, default=0) + 1)
-        said = {"selection": run.selection.to_json(), "upto": {str(part): end for part, end in run.upto.items()}}
-        self._declare(begun, text, Position(), Position(1, json.dumps(said, sort_keys=True)))
+        said = {
+            "kind": begun.kind,
+            "number": begun.number,
+            "selection": run.selection.to_json(),
+            "upto": {str(part): end for part, end in run.upto.items()},
+        }
+        # One look decides: if a run begins after it, the mark stands elsewhere.
+        self._declare(begun, text, len(lines), json.dumps(said, sort_keys=True))
         return begun
 
     def end(self, run: Numbered) -> None:
@@ -92,7 +110,8 @@ class Register:
         Raises:
             Fenced: when somebody else said so before.
         """
-        self._declare(run, self._ledger.contract_text(run.contract), Position(1), Position(2))
+        began = next(line for line in self._lines() if _begins(line) and _from_line(line).name == run.name)
+        self._declare(run, self._ledger.contract_text(run.contract), began.slices[0].end.offset, "")
 
     def ledger(self, run: Numbered) -> RunLedger:
         """The ledger as far as it is about one run."""
@@ -103,10 +122,10 @@ class Register:
         text = self._ledger.contract_text(run.contract)
         return dataclasses.replace(self._identity(run), contract_text=text)
 
-    def _declare(self, run: Numbered, text: str, start: Position, end: Position) -> None:
-        line = Slice(LINE, start, end, _NOTHING)
+    def _declare(self, run: Numbered, text: str, at: int, said: str) -> None:
+        line = Slice(LINE, Position(at), Position(at + 1, said), _NOTHING)
         self._ledger.declare(
-            Intent(self._pipeline, self._source(run), (line,), run.contract, self._versions, run.clock), text
+            Intent(self._pipeline, self._lines_of, (line,), run.contract, self._versions, run.clock), text
         )
 
     def _identity(self, run: Numbered) -> Identity:
@@ -114,11 +133,6 @@ class Register:
 
     def _source(self, run: Numbered) -> str:
         return f"{self._origin}#{run.name}"
-
-    def _named(self, intent: Intent) -> tuple[Kind, int] | None:
-        found = re.fullmatch(r"#(replay|expire)-(\d+)", intent.source.removeprefix(self._origin))
-        ours = intent.pipeline == self._pipeline and intent.source.startswith(self._origin)
-        return ("replay" if found[1] == "replay" else "expire", int(found[2])) if found and ours else None
 
 
 @dataclass(frozen=True)
@@ -130,7 +144,7 @@ class RunLedger:
 
     def intents(self) -> list[Intent]:
         """The epochs of this run, oldest first."""
-        return [one for one in self.whole.intents() if one.source == self.source and not _is_line(one)]
+        return [one for one in self.whole.intents() if one.source == self.source]
 
     def marks(self) -> Mapping[str, int]:
         """The marks of all runs."""
@@ -149,14 +163,15 @@ class RunLedger:
         return self.whole.contract_text(digest)
 
 
-def _is_line(intent: Intent) -> bool:
-    return intent.slices[0].partition == LINE
+def _begins(line: Intent) -> bool:
+    return line.slices[0].start.offset % 2 == 0
 
 
-def _from_line(intent: Intent, kind: Kind, number: int) -> Numbered:
-    said = json.loads(intent.slices[0].end.cursor)
+def _from_line(line: Intent) -> Numbered:
+    said = json.loads(line.slices[0].end.cursor)
     upto = {int(part): end for part, end in said["upto"].items()}
-    return Numbered(kind, number, Selection.from_json(said["selection"]), upto, intent.contract, intent.clock)
+    selection = Selection.from_json(said["selection"])
+    return Numbered(said["kind"], said["number"], selection, upto, line.contract, line.clock)
 
 
 def ends(marks: Sequence[Mapping[str, int]], pipeline: str, origin: str) -> dict[int, int]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwell.delivery.choice import Choice, Rows, places
+from stillwell.delivery.durable import writing
 from stillwell.delivery.intent import Intent
 from stillwell.delivery.slice import Position
 from stillwell.errors import StillwellError, fail
@@ -163,19 +164,22 @@ class Quarantined:
     def _lay(self, number: int) -> None:
         """Lay out this bucket and those after it, as many as files may be open at once."""
         self.close()
-        self._folder.mkdir(parents=True)
+        with writing(self._folder):
+            self._folder.mkdir(parents=True)
         low, high = number, min(number + _OPEN_FILES, len(self._first) - 1)
         files: dict[int, pa.RecordBatchWriter] = {}
         try:
             for rows in self._sink.rows():
                 buckets = np.where(self._choice.of(rows), self._bucket_of(rows), -1)
                 for one in np.unique(buckets[(buckets >= low) & (buckets < high)]):
-                    if one not in files:
-                        files[one] = pa.ipc.new_stream(str(self._file(one)), rows.schema)
-                    files[one].write_batch(rows.filter(pa.array(buckets == one)))
+                    with writing(self._file(one)):
+                        if one not in files:
+                            files[one] = pa.ipc.new_stream(str(self._file(one)), rows.schema)
+                        files[one].write_batch(rows.filter(pa.array(buckets == one)))
         finally:
-            for file in files.values():
-                file.close()
+            for one, file in files.items():
+                with writing(self._file(one)):
+                    file.close()
         self._laid = (low, high)
 
     def _bucket_of(self, rows: pa.RecordBatch) -> npt.NDArray[np.int64]:

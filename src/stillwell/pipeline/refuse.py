@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 from pathlib import Path
@@ -62,17 +63,31 @@ def same_place(parts: Iterable[tuple[Part, object]], place: Place) -> Iterator[P
     for (one, options), (other, others) in combinations(parts, 2):
         paths, table = _paths(options, place), getattr(options, "table", None)
         same = paths & _paths(others, place) and table == getattr(others, "table", None)
-        same = same or _topics(options) & _topics(others)
+        same = same or _share_a_topic(options, others)
         if same or (not paths and one.name == other.name and options == others):
             what = f"This is the place of {one.path} too."
             yield Problem("same-place", what, "Name another place.", _path_place(other), other.path)
 
 
-def _topics(options: object) -> set[tuple[str, str]]:
-    """The topics that are named, each with the brokers as they are written."""
-    brokers, told = getattr(options, "brokers", None), getattr(options, "topic", None)
-    topics = [told] if isinstance(told, str) else told or []
-    return {(str(brokers), topic) for topic in topics}
+def _share_a_topic(options: object, others: object) -> bool:
+    """Whether both name a topic of the same brokers, or one has a pattern that matches what the other writes."""
+    one, other = _topics(options), _topics(others)
+    return (
+        bool(one)
+        and getattr(options, "brokers", None) == getattr(others, "brokers", None)
+        and (not one.isdisjoint(other) or _matches(one, other) or _matches(other, one))
+    )
+
+
+def _matches(patterns: set[str], topics: set[str]) -> bool:
+    """A sink's own topics too: those of its marks, its ledger and outcomes begin with its name and a dot."""
+    names = [f"{topic}{end}" for topic in topics if not topic.startswith("^") for end in ("", ".marks")]
+    return any(re.match(pattern, name) for pattern in patterns if pattern.startswith("^") for name in names)
+
+
+def _topics(options: object) -> set[str]:
+    told = getattr(options, "topic", None)
+    return {told} if isinstance(told, str) else set(told or ())
 
 
 def _paths(options: object, place: Place) -> set[Path]:

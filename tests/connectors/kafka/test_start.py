@@ -71,5 +71,11 @@ def test_at_offsets(kafka, topic, tmp_path):
     # What was read before counts more.
     found = opened(kafka, topic, tmp_path, {0: Position(2), 1: Position(4)}, **told)
     assert sorted(records(read(found, count(99)))) == [(0, 2, b"2"), (0, 3, b"3")]
+    # Without them, what was read by them is found again: an audit, and a recovery, begin where the run began.
+    found = opened(kafka, topic, tmp_path, until="end")
+    assert sorted(records(read(found, count(99)))) == [(0, 3, b"3"), *((1, n, b"%d" % n) for n in range(4))]
     with pytest.raises(ConnectorError, match="goes on at offset 99, but the topic ends at 4"):
         read(opened(kafka, topic, tmp_path, start={"offsets": {0: 99}}), count(9))
+    # What was a slip can be mended.
+    found = opened(kafka, topic, tmp_path, **told)
+    assert (0, 3, b"3") in records(read(found, count(99)))

@@ -12,9 +12,8 @@ import typer
 from stillwell.cli._pipeline import planned
 from stillwell.cli.base import Json, Outcome, Output, shown
 from stillwell.cli.quarantine._asked import File, Settings, Where, instant, meant, moment
-from stillwell.contract.model import Contract, Field
 from stillwell.delivery.outcomes import PASSED
-from stillwell.pipeline.quarantine.listing import Shown
+from stillwell.pipeline.quarantine.listing import Shown, sensitive
 from stillwell.pipeline.quarantine.listing import shown as looked_up
 
 _HIDDEN = "***"
@@ -33,12 +32,12 @@ def show(
 ) -> Outcome:
     """Show quarantined records, with reasons and outcomes.
 
-    The first ones by partition and offset, as far as they have not expired. Where the contract has sensitive fields,
-    payload and key are hidden. Exit code: 0.
+    The first ones by partition and offset, as far as they have not expired. Where the contract has sensitive fields, or
+    one that records were judged by, payload and key are hidden. Exit code: 0.
     """
     output = Output(json=json)
     made = planned(pipeline, settings or (), output)
-    hidden = _sensitive(made.job.contract) and not reveal
+    hidden = not reveal and sensitive(made)
     found = looked_up(made, meant(where), limit)
     for record in found:
         _say(record, output, hidden=hidden)
@@ -46,15 +45,8 @@ def show(
     if not found:
         output.say("no such record")
     elif hidden:
-        output.say(output.paint("The contract has sensitive fields: --reveal shows payloads and keys.", "dim"))
+        output.say(output.paint("There are sensitive fields: --reveal shows payloads and keys.", "dim"))
     return Outcome.YES
-
-
-def _sensitive(contract: Contract) -> bool:
-    def any_of(fields: tuple[Field, ...]) -> bool:
-        return any(one.sensitive or any_of(one.fields) or any_of((one.items,) if one.items else ()) for one in fields)
-
-    return any_of(tuple(contract.fields))
 
 
 def _state(record: Shown) -> str:

@@ -1,6 +1,7 @@
-"""Where partitions begin that were never read: once found for `latest` or a time, it is kept, and stays the same.
+"""Where partitions begin that were never read: what `start` meant once is kept, and stays the same.
 
-Only so a process that starts again reads what came while nobody did, from a partition of which nothing was read before.
+Only so a process that starts again reads what came while nobody did, from a partition of which nothing was read before;
+and what was read first is read again from the same place, whatever `start` says by then.
 """
 
 from __future__ import annotations
@@ -95,19 +96,24 @@ class Start:
 
     @property
     def kept(self) -> bool:
-        """Whether what was found once must be kept, because it would be another one later."""
-        return self._told == "latest" or isinstance(self._told, FromTime)
+        """Whether what was found once must be kept, because nobody could find it again."""
+        return self._told != "earliest"
 
     def begins(self, numbers: set[int], notes: Notes) -> dict[int, int]:
         """The first offset to be read of these partitions, of which nothing was read before."""
-        if not self.kept:
-            return self._now(numbers)
         known = notes.load(self._numbering)
-        if numbers - known.keys():
+        if isinstance(self._told, FromOffsets):
+            # Offsets that are written down count as they are; they are kept for when they are not there any more.
+            known = {number: offset for number, offset in known.items() if number not in self._told.offsets}
+        missing = numbers - known.keys()
+        if not self.kept:
+            known |= self._now(missing)
+        elif missing:
             # What came to be after the first start is read from its very beginning.
-            found = dict.fromkeys(numbers - known.keys(), 0) if known else self._now(set(self._numbering.all()))
+            after = known and not isinstance(self._told, FromOffsets)
+            found = dict.fromkeys(missing, 0) if after else self._now(set(self._numbering.all()))
             notes.save(found, self._numbering)
-            known |= found
+            known = found | known
         return {number: known[number] for number in numbers}
 
     def _now(self, numbers: set[int]) -> dict[int, int]:

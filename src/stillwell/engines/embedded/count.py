@@ -38,9 +38,13 @@ class Count:
         self.repaired += judged.tally.count("repaired")
         self.epochs += 1
         self.recovered += recovered
-        self.gaps += gaps
+        self.miss(gaps)
         total = judged.tally.total()
         self.tally = total if self.tally is None else self.tally.merge(total)
+
+    def miss(self, gaps: Sequence[Gap]) -> None:
+        """Remember gaps, each once: one after which no record came is met again."""
+        self.gaps += [gap for gap in dict.fromkeys(gaps) if gap not in self.gaps]
 
     def summary(self, *, interrupted: bool) -> Summary:
         """The totals as they stand."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from stillwell.connectors.base import Informed, Shared, Source
 from stillwell.delivery.commit import Delivery
+from stillwell.delivery.slice import Gap
 from stillwell.engines.base import EpochLimits
 from stillwell.engines.embedded.gather import Epoch, Gatherer
 from stillwell.kernel import Judged, Kernel
@@ -71,6 +72,11 @@ class Flow:
             thread.join()
         if self._failures:
             raise self._failures[0]
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What the source had forgotten of partitions of which no record came since: the next run meets it again."""
+        return self._gatherer.gaps
 
     def let_go(self, lost: bool) -> None:
         """Partitions are to be given up, or are lost; called from within `read`, after which nothing more is read.

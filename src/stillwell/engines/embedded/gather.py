@@ -46,6 +46,11 @@ class Gatherer:
         self._opened = time.monotonic()
 
     @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Those after which no record came yet."""
+        return tuple(self._gaps)
+
+    @property
     def wanted(self) -> int:
         """How many records to ask for next."""
         return min(CHUNK, self._limits.records - self._records)

@@ -134,7 +134,9 @@ class Run:
         try:
             self._flow.run()
         finally:
-            self._count.stopped, self._flow = self._flow.stopped, None
+            self._count.stopped = self._flow.stopped
+            self._count.miss(self._flow.gaps)
+            self._flow = None
 
     def _delivery(self, partitions: Collection[int] | None) -> Delivery:
         """What commits epochs of these partitions, after all that was declared of them is written."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwell.contract.load import parse
+from stillwell.contract.model import Field
 from stillwell.delivery.choice import places
 from stillwell.delivery.outcomes import EXPIRED
 from stillwell.delivery.selection import Selection
@@ -137,6 +139,18 @@ def shown(plan: Plan, selection: Selection, limit: int) -> list[Shown]:
             for one in rows.filter(pa.array(near)).to_pylist():
                 outcomes.get(_place(one), []).append(one)
     return [Shown(one, tuple(sorted(outcomes[_place(one)], key=lambda told: told["at"]))) for one in records]
+
+
+def sensitive(plan: Plan) -> bool:
+    """Whether the contract has sensitive fields, or any that a record was judged by."""
+
+    def among(fields: Iterable[Field]) -> bool:
+        return any(one.sensitive or among(one.fields) or among([one.items] if one.items else []) for one in fields)
+
+    ledger = plan.job.accepted[0].ledger()
+    judged_by = {intent.contract for intent in ledger.intents()}
+    contracts = [plan.job.contract, *(parse(ledger.contract_text(digest)) for digest in sorted(judged_by))]
+    return any(among(contract.fields) for contract in contracts)
 
 
 def _first(rows: pa.Table, limit: int) -> pa.Table:
