@@ -263,7 +263,7 @@ def test_a_full_disk_damages_nothing_and_with_room_the_next_run_goes_on(disk, st
     records = 40_000
     sinks = {side: f"{{{sink}: {{path: disk/{side}}}}}" for side in ("accepted", "quarantine")}
     here = stream(source=f"{{generator: {{rows: {records}}}}}", epoch="{records: 1500}", state="disk/state", **sinks)
-    full = stillwell("run", "--json", "-q")
+    full = stillwell("run", "--json", "-q", "--set", "limits.patience=0s")
     assert full.exit_code == 3
     *epochs, (name, problem) = objects(full.stdout)
     assert (name, problem["code"], str(here / "disk") in problem["what"]) == ("error", "disk-full", True)

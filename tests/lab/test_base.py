@@ -243,4 +243,4 @@ def test_tls_brings_certificates_once(tmp_path):
         service.start()
         assert before == {path.name: path.read_bytes() for path in (tmp_path / "tls").iterdir()}
     with Echo(tmp_path) as service:
-        assert not service.state.tls
+        assert service.state.tls  # whoever was told of them relies on them

@@ -5,13 +5,14 @@
 The steps: `read`, `judged`, `before` and `after` each of `ledger`, `quarantine` and `accepted`, `committed` (the offsets,
 to the group); `checked NAME`, when the marks of a Delta table were found good and its rows are not written yet; and in recovery
 `read again` and `judged again`. Without a step it only takes notes. `clock`: a file that says by how many seconds the wall
-clock is wrong, at any time.
+clock is wrong, at any time. `hold`: a file that it waits for before it begins.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import importlib
 import json
 import os
 import signal
@@ -179,11 +180,21 @@ def _clock(file: Path) -> None:
     time.time, flow.dt = wrong, Calendar
 
 
+def _hold(file: Path) -> None:
+    """Wait for a file, with everything that takes long to import at hand."""
+    for name in ("deltalake", "confluent_kafka.admin", "duckdb", "stillwell.connectors.kafka"):
+        importlib.import_module(name)
+    while not file.exists():
+        time.sleep(0.02)
+
+
 def launch(told: str, arguments: list[str]) -> None:
     """Install the fuse, and be the command line."""
     options = json.loads(told)
     if "clock" in options:
         _clock(Path(options.pop("clock")))
+    if "hold" in options:
+        _hold(Path(options.pop("hold")))
     fuse, plan = Fuse(**options), _pipeline.plan
     _pipeline.plan = lambda *given, **named: fused(plan(*given, **named), fuse)
     sys.argv = ["stillwell", *arguments]

@@ -15,13 +15,15 @@ def split(kafka, topic, folder, step, **told):
     """One with all partitions dies with an intent open; two others, who come meanwhile, finish it, each its part."""
     ground = Ground(kafka, folder, topic, group=True, epoch={"records": 5000, "wait": "1s"}, **told)
     ground.produce(600)
-    dead = ground.fused(step=step)
-    wait(lambda: not dead.alive, told=dead.told)
-    assert (dead.process.returncode, dead.note["open"]) == (-signal.SIGKILL, True), dead.told()
-    open_places = ground.witness.unfinished()
-    assert {partition for partition, _ in open_places} == {0, 1, 2, 3}
-    first, second = ground.run(), ground.run()
-    with all_ended(first, second):
+    dead, go = ground.fused(step=step), folder / "go"
+    # They must be there before the group has missed the dead one.
+    first, second = ground.fused(hold=str(go)), ground.fused(hold=str(go))
+    with all_ended(dead, first, second):
+        wait(lambda: not dead.alive, told=dead.told)
+        open_places = ground.witness.unfinished()
+        go.touch()
+        assert (dead.process.returncode, dead.note["open"]) == (-signal.SIGKILL, True), dead.told()
+        assert {partition for partition, _ in open_places} == {0, 1, 2, 3}
         ground.produce(300)
         wait(ground.everything, told=lambda: first.told() + second.told())
         ends = [first.end(), second.end()]
