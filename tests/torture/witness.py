@@ -11,7 +11,8 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,20 +34,30 @@ class Seen:
     source: Mapping[Place, bytes]
     accepted: list[tuple[Place, Mapping[str, Any]]]
     quarantined: list[tuple[Place, bytes | None]]
-    lost: list[Place] = field(init=False)
-    doubled: list[Place] = field(init=False)
-    altered: list[Place] = field(init=False)
 
-    def __post_init__(self) -> None:
-        counted = Counter(place for place, _ in (*self.accepted, *self.quarantined))
-        altered = [place for place, row in self.accepted if not _same(row, self.source.get(place))]
-        altered += [place for place, payload in self.quarantined if payload != self.source.get(place)]
-        for name, found in (
-            ("lost", [place for place in self.source if not counted[place]]),
-            ("doubled", [place for place, count in counted.items() for _ in range(count - 1)]),
-            ("altered", altered),
-        ):
-            object.__setattr__(self, name, sorted(found))
+    @cached_property
+    def _counted(self) -> Counter[Place]:
+        return Counter(place for place, _ in (*self.accepted, *self.quarantined))
+
+    @property
+    def lost(self) -> list[Place]:
+        """Records that are nowhere."""
+        return sorted(self.source.keys() - self._counted.keys())
+
+    @property
+    def doubled(self) -> list[Place]:
+        """Records that are somewhere more than once, or in both sinks: named once for each time too many."""
+        return sorted((self._counted - Counter(set(self._counted))).elements())
+
+    @property
+    def altered(self) -> list[Place]:
+        """Rows that do not say what the record of their place says, or whose place is none."""
+        wrong = [place for place, row in self.accepted if not _same(row, self.source.get(place))]
+        wrong += [place for place, payload in self.quarantined if not self._verbatim(place, payload)]
+        return sorted(wrong)
+
+    def _verbatim(self, place: Place, payload: bytes | None) -> bool:
+        return place in self.source and self.source[place] == payload
 
     @property
     def whole(self) -> bool:
@@ -56,12 +67,11 @@ class Seen:
 
 def _same(row: Mapping[str, Any], payload: bytes | None) -> bool:
     """Whether an accepted row says what its record says."""
-    told = json.loads(payload or b"{}")
-    return all(
-        told.get(name) == row[name]
-        or (isinstance(row[name], float) and name in told and math.isclose(float(told[name]), row[name], rel_tol=1e-12))
-        for name in READINGS
-    )
+    try:
+        told = json.loads(payload or b"")
+        return all(told[name] == row[name] or math.isclose(float(told[name]), row[name]) for name in READINGS)
+    except (ValueError, TypeError, KeyError):
+        return False
 
 
 def topic(brokers: str, name: str) -> list[Any]:

@@ -7,6 +7,7 @@ first, which fences whoever had it before and ends the transaction that a dead o
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -21,6 +22,8 @@ from stillwell.delivery.slice import Advance
 SETTINGS = {"cleanup.policy": "compact"}
 
 _SIDE_BY_SIDE = 16
+_MEETING = 10.0
+"""Seconds in which several that store the same text at once must have settled who does."""
 
 
 class Hands:
@@ -89,12 +92,13 @@ class Marks:
 
     def put_new(self, name: str, text: str) -> str:
         """Store a text under a name that has none yet; the text that is stored then."""
+        until = time.monotonic() + _MEETING
         while (stored := self.texts().get(name)) is None:
             with refusing(self._hands.cluster, f"Topic {self._store.name} cannot be written"):
-                self._try_to_put(name, text)
+                self._try_to_put(name, text, last=time.monotonic() > until)
         return stored
 
-    def _try_to_put(self, name: str, text: str) -> None:
+    def _try_to_put(self, name: str, text: str, *, last: bool) -> None:
         try:
             hand = self._hands.take(self._id(name))
             try:
@@ -103,8 +107,9 @@ class Marks:
             finally:
                 hand.let_go()
         except library().KafkaException as error:
-            # Somebody else does the same in this moment.
-            if error.args[0].name() not in FENCED:
+            # Somebody else does the same in this moment; to one who is fenced while it commits, brokers say `UNKNOWN`.
+            told = error.args[0].name()
+            if told not in FENCED and (last or told != "UNKNOWN"):
                 raise
 
     def write(
