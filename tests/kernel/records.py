@@ -64,6 +64,13 @@ def full_way_only() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def no_reader() -> Iterator[None]:
+    """Kernels that are built and first used here read JSON by DuckDB alone."""
+    with mock.patch.object(compiled, "reader", lambda _: None):
+        yield
+
+
 def plain_rows(rest: str | Contract, table: pa.Table, form: Format | None = None) -> list[bool]:
     """Which records the plain way proves plain; fails where it cannot be run."""
     record = table.schema.field("record").type if "record" in table.column_names else None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwell.kernel import full, plain, ways
+from stillwell.kernel import full, plain, prove
 from stillwell.kernel.native import native
 from tests.kernel.columns import CONTRACTS, records, table, tables
 from tests.kernel.odd import fixed
@@ -23,7 +23,7 @@ def as_text(rest, rows):
     with (
         mock.patch.multiple(full, **nothing),
         mock.patch.multiple(plain, **nothing),
-        mock.patch.multiple(ways, **nothing),
+        mock.patch.multiple(prove, **nothing),
     ):
         return judge(rest, rows)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from stillwell.contract.load import load
 from stillwell.kernel import Format, Kernel
 from tests.kernel.odd import NUMBER_TEXTS, TEXTS, TIMES, everything, fixed, of_text, payload, payloads
-from tests.kernel.records import assert_same, batch, contract, full_way_only, judge, plain_rows, typed
+from tests.kernel.records import assert_same, batch, contract, full_way_only, judge, no_reader, plain_rows, typed
 
 GOOD = {
     "id": '"s_001"',
@@ -81,6 +81,8 @@ def read_from(rest):
 
 def both_ways(rest, table, **options):
     judged = judge(rest, table, **options)
+    with no_reader():
+        assert_same(judged, judge(rest, table, **options))
     with full_way_only():
         assert_same(judged, judge(rest, table, **options))
     return judged

@@ -16,9 +16,9 @@ from stillwell.kernel.counts import Counts, Judgement, Places, examples
 from stillwell.kernel.decode import Typed
 from stillwell.kernel.flags import Flags, Mask
 from stillwell.kernel.native import native
-from stillwell.kernel.plain import PLAIN
 from stillwell.kernel.prepare import readable
 from stillwell.kernel.program import Program
+from stillwell.kernel.prove import Prover
 from stillwell.kernel.query import Query
 from stillwell.kernel.sql import name, own
 from stillwell.kernel.ways import Ways
@@ -40,14 +40,14 @@ class Counting:
         self._form = form
         self._samples = samples
         self._skipped = _skipped(self._program)
-        contract, rules, plain, full = ways.program.contract, ways.program.rules, ways.program.plain, ways.program.full
+        contract, rules, full = ways.program.contract, ways.program.rules, ways.program.full
         self._census = None
         if record is not None:
             read = partial(native, record=record)
             self._census = census(contract, rules, Typed(contract, record), read, samples)
         self._grouped = Query(database, "source", self._census.sql) if self._census else None
-        proofs = [PLAIN, *(f"{skipped} AS {own(f'skipped_{rule}')}" for rule, skipped in self._skipped.items())]
-        self._plain = Query(database, "batch", f"SELECT {', '.join(proofs)} FROM ({plain.sql})") if plain else None
+        skipped = [f"{skipped} AS {own(f'skipped_{rule}')}" for rule, skipped in self._skipped.items()]
+        self._plain = Prover(ways.program, form, database, record, skipped, values=False)
         parts = (("failed", full.verdicts.failed), ("repaired", full.verdicts.repaired))
         flags = [own(f"{part}_{rule}") for part, columns in parts for rule in columns]
         self._full = Query(database, "odd", f"SELECT {', '.join(flags)} FROM ({full.sql})")
@@ -60,10 +60,10 @@ class Counting:
             judgement = Judgement(self._program.rules, groups.flags, groups.counts)
             counts = judgement.counts(0, groups.not_evaluated)
             return self._with_examples(counts, rows, *judgement.wanted(partial(groups.first_of, samples=self._samples)))
-        rows = readable(rows, self._form)
         plain, skipped = self._prove(rows)
         places = np.flatnonzero(~plain)
-        flags = Flags.of(self._full.run(rows.filter(pa.array(~plain))), self._program.full.verdicts)
+        odd = readable(rows.filter(pa.array(~plain)), self._form)
+        flags = Flags.of(self._full.run(odd), self._program.full.verdicts)
         judgement = Judgement(self._program.rules, flags, np.ones(len(places), np.int64))
         skipped = {rule: int(mask.sum()) + skipped.get(rule, 0) for rule, mask in flags.unjudged.items()}
         counts = judgement.counts(int(plain.sum()), skipped)
@@ -72,14 +72,9 @@ class Counting:
 
     def _prove(self, rows: pa.Table) -> tuple[Mask, dict[str, int]]:
         """Which rows are plain, and for how many of them each rule was not evaluated."""
-        try:
-            found = self._plain.run(rows) if self._plain and len(rows) else None
-        except duckdb.Error:
-            # Some record cannot even be read so: the full way takes all.
-            found = None
+        plain, found = self._plain.prove(rows)
         if found is None:
-            return np.zeros(len(rows), bool), {}
-        plain = found[PLAIN.strip('"')].to_numpy()
+            return plain, {}
         masks = {rule: found[own(f"skipped_{rule}").strip('"')].to_numpy() for rule in self._skipped}
         return plain, {rule: int((plain & mask).sum()) for rule, mask in masks.items()}
 
@@ -99,7 +94,7 @@ def _skipped(program: Program) -> dict[str, str]:
     skipped = {}
     for rule in program.rules:
         evaluated = own("evaluated_" + rule.name)
-        if program.plain and evaluated in program.plain.sql:
+        if f"evaluated_{rule.name}" in program.counted:
             skipped[rule.name] = f"NOT {evaluated}"
         elif rule.kind in OF_VALUES and rule.fields[0] in optional:
             skipped[rule.name] = f"{name(rule.fields[0])} IS NULL"

@@ -5,7 +5,7 @@ It is complete and makes no assumption about its records; `plain` only proves th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -41,7 +41,7 @@ def full_query(
     """
     levels, read = Levels("odd"), partial(native, record=record) if record is not None else _no_native
     verdicts, others = judgement(levels, contract, decoder, rules, read, typed=record is not None)
-    columns = [*(name(field.name) for field in contract.fields), *hashes(contract), *named(verdicts)]
+    columns = [*(name(field.name) for field in contract.fields), *given(hashes(contract)), *named(verdicts)]
     columns += [others] if others else []
     return Full(levels.select(columns), verdicts, others)
 
@@ -90,10 +90,14 @@ def _no_native(_: Field) -> None:
     return None
 
 
-def hashes(contract: Contract) -> list[str]:
-    """The columns `_stillwell_hash_<field>` of texts, from which the tally estimates distinct counts."""
-    texts = (field.name for field in contract.fields if field.type == "string")
-    return [f"hash({name(field)}) AS {own('hash_' + field)}" for field in texts]
+def hashes(contract: Contract) -> dict[str, str]:
+    """SQL of the columns `hash_<field>` of texts, from which the tally estimates distinct counts."""
+    return {f"hash_{field.name}": f"hash({name(field.name)})" for field in contract.fields if field.type == "string"}
+
+
+def given(columns: Mapping[str, str]) -> list[str]:
+    """SQL of columns, each under a name of ours."""
+    return [f"{sql} AS {own(column)}" for column, sql in columns.items()]
 
 
 def _payload_rules(levels: Levels, verdicts: Verdicts, *, typed: bool) -> None:

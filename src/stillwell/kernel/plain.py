@@ -15,7 +15,7 @@ from stillwell.contract.model import Contract, Field, Limits
 from stillwell.kernel.chain import cleaned
 from stillwell.kernel.constraint import bad
 from stillwell.kernel.decode import ENVELOPE, TEXT
-from stillwell.kernel.full import hashes, rule_failed, rule_fields, rule_kept
+from stillwell.kernel.full import given, hashes, rule_failed, rule_fields, rule_kept
 from stillwell.kernel.leaves import JsonLeaves, Leaves
 from stillwell.kernel.native import Native, native
 from stillwell.kernel.parse import (
@@ -39,11 +39,12 @@ _HAS_BOOLEAN = f"(contains({TEXT}, 'true') OR contains({TEXT}, 'false'))"
 class Plain:
     """The query over the relation `batch`; one row out for each row in, in order.
 
-    Its columns: every field under its own name, `PLAIN`, `_stillwell_hash_<field>` for strings, and
-    `_stillwell_evaluated_<rule>` for each record rule that need not be evaluated for every plain record.
+    Its columns: every field under its own name, `PLAIN`, and what only a tally reads, each `_stillwell_` and a name in
+    `counted`: `hash_<field>` of strings, `evaluated_<rule>` of each record rule that may be not evaluated.
     """
 
     sql: str
+    counted: tuple[str, ...]
 
 
 class _Unprovable(Exception):
@@ -77,7 +78,7 @@ def plain_query(contract: Contract, leaves: Leaves, record: pa.StructType | None
         neither = every(f"abs({value} - 0.5) != 0.5" for value in doubtful)
         proofs.append(f"({neither}) OR NOT {_HAS_BOOLEAN}")
     always = {field.name for field in contract.fields if field.required}
-    evaluated = []
+    counted = hashes(contract)
     for rule in contract.rules:
         if rule.where is None and always.issuperset(rule_fields(rule)):
             # Hardly ever not evaluated: then the full way may say so.
@@ -85,10 +86,11 @@ def plain_query(contract: Contract, leaves: Leaves, record: pa.StructType | None
             continue
         failed = levels.add(_RULES, own("rule_" + rule.name), rule_failed(rule))
         proofs.append(f"{failed} IS NOT TRUE")
-        evaluated.append(f"{failed} IS NOT NULL AS {own('evaluated_' + rule.name)}")
-    columns = [*(name(field.name) for field in contract.fields), *hashes(contract), *evaluated]
+        counted[f"evaluated_{rule.name}"] = f"{failed} IS NOT NULL"
+    columns = [*(name(field.name) for field in contract.fields), *given(counted)]
     # As a condition of CASE the proofs are tried one after another on the records that are left.
-    return Plain(levels.select([*columns, f"CASE WHEN {every(proofs)} THEN true ELSE false END AS {PLAIN}"]))
+    proved = f"CASE WHEN {every(proofs)} THEN true ELSE false END AS {PLAIN}"
+    return Plain(levels.select([*columns, proved]), tuple(counted))
 
 
 _LEAVES, _TEXTS, _VALUES, _COMPUTED, _RULES = 1, 2, 3, 4, 6

@@ -14,19 +14,31 @@ from stillwell.kernel.decode import Decoder, Delimited, Json, Typed
 from stillwell.kernel.full import Full, full_query
 from stillwell.kernel.leaves import DelimitedLeaves, JsonLeaves, Leaves, TypedLeaves
 from stillwell.kernel.plain import Plain, plain_query
+from stillwell.kernel.reader import Reader, reader
 
 TRACE_COLUMN = "_stillwell"
 
 
 @dataclass(frozen=True)
 class Program:
-    """The two ways as SQL, and the schema of the accepted rows."""
+    """The two ways as SQL, and the schema of the accepted rows.
+
+    Where a compiled `reader` serves, `read` is the plain way over the columns that it reads.
+    """
 
     contract: Contract
     rules: tuple[Rule, ...]
     plain: Plain | None
     full: Full
     accepted: pa.Schema
+    reader: Reader | None = None
+    read: Plain | None = None
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The names of the plain way's columns that only a tally reads."""
+        plain = self.plain or self.read
+        return plain.counted if plain else ()
 
     def named(self, *severities: str) -> list[str]:
         """The rules of these severities."""
@@ -58,8 +70,10 @@ def compile_program(
         for rule in rule_list(contract)
         if record is None or rule.name not in OF_BYTES
     )
-    full = full_query(contract, decoder, rules, record)
-    return Program(contract, rules, plain_query(contract, leaves, record), full, accepted_schema(contract))
+    full, plain = full_query(contract, decoder, rules, record), plain_query(contract, leaves, record)
+    made = reader(contract) if record is None and form.name == "json" else None
+    read = plain_query(contract, TypedLeaves(made.type), made.type) if made else None
+    return Program(contract, rules, plain, full, accepted_schema(contract), made if read else None, read)
 
 
 _OBJECT = {"lenient": "a JSON object", "strict": "a JSON object (RFC 8259), no key twice"}

@@ -138,14 +138,14 @@ def quarantined_rows(batch: pa.Table, trace: Trace, odd: Odd, rejected: Mask) ->
     return pa.table([*columns, reasons, struct], schema)
 
 
-def payload_seen(rows: pa.Table, odd: npt.NDArray[np.int64], at: pa.Array) -> pa.Array:
+def payload_seen(rows: pa.Table, at: pa.Array) -> pa.Array:
     """What reasons of the payload itself show: the beginning of the text, or of the bytes where they are none.
 
-    `rows` are as the queries read them, `odd` the places of odd records among them, `at` places among the odd.
+    `rows` are odd ones as the queries read them, `at` places among them that rise.
     """
     if OWN + "payload" not in rows.column_names:
         return pa.nulls(len(at), pa.string())
-    places = odd[at.to_numpy()]
+    places = at.to_numpy()
     seen = pc.utf8_slice_codeunits(_at(rows[OWN + "text"], places), 0, SHOWN).cast(pa.string())
     bare = np.asarray(seen.is_null())
     # A character takes four bytes at most.
