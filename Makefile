@@ -93,7 +93,7 @@ $(UV): environments/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $< >&2
 	touch $@
 
-$(MAIN): environments/main.txt environments/build.txt pyproject.toml hatch_build.py src/stillwell/kernel/reader.c $(UV)
+$(MAIN): environments/main.txt environments/build.txt pyproject.toml hatch_build.py $(wildcard src/stillwell/kernel/*.c src/stillwell/kernel/*/*.c) $(UV)
 	$(INSTALL) --python $(BIN)/python --requirement $< >&2
 	$(EDITABLE) --python $(BIN)/python >&2
 	touch $@

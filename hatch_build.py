@@ -1,4 +1,4 @@
-"""Builds the compiled reader of the kernel with the package, by the C compiler that comes from the package registry."""
+"""Builds the compiled part of the kernel with the package, by the C compiler that comes from the package registry."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path("src/stillwell/kernel/reader.c")
-LIBRARY = SOURCE.with_name("_reader.so")
+SOURCES = (Path("src/stillwell/kernel/reader.c"), Path("src/stillwell/kernel/sequence/sequence.c"))
+LIBRARY = Path("src/stillwell/kernel/_compiled.so")
 
 
 class CustomBuildHook(BuildHookInterface):
     """Compiles where the source is newer; several environments share the library of one checkout."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        source, library = Path(self.root, SOURCE), Path(self.root, LIBRARY)
-        fresh = library.exists() and library.stat().st_mtime >= source.stat().st_mtime
+        sources, library = [Path(self.root, source) for source in SOURCES], Path(self.root, LIBRARY)
+        fresh = library.exists() and library.stat().st_mtime >= max(source.stat().st_mtime for source in sources)
         if not fresh and find_spec("ziglang"):
-            _compile(source, library)
+            _compile(sources, library)
         elif not fresh and version != "editable":
-            raise SystemExit("error: ziglang is not installed, and the kernel's reader cannot be built without it")
+            raise SystemExit("error: ziglang is not installed, and a part of the kernel cannot be built without it")
         build_data["artifacts"].append(str(LIBRARY))
         build_data["pure_python"] = False
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["tag"] = f"py3-none-{platform}"
 
 
-def _compile(source: Path, library: Path) -> None:
+def _compile(sources: list[Path], library: Path) -> None:
     made = library.with_suffix(f".{os.getpid()}")
     options = ["-std=c11", "-O3", "-mcpu=baseline", "-g0", "-s", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
-    subprocess.run([sys.executable, "-m", "ziglang", "cc", *options, "-o", made, source], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-m", "ziglang", "cc", *options, "-o", made, *sources], check=True)  # noqa: S603
     made.replace(library)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from stillwell.kernel.base import Format
 from stillwell.kernel.program import compile_program
-from stillwell.kernel.reader import LIBRARY, reader
+from stillwell.kernel.reader import reader
 from tests.kernel.odd import fixed
 from tests.kernel.records import contract
 
@@ -42,10 +42,6 @@ def value(text, field, rest=FIELDS):
     """What one JSON text is read as in a field; NO where the record is not read."""
     [found] = read([f'{{"{field}":{text}}}'.encode()], rest)
     return found if found == NO else found.get(field)
-
-
-def test_the_library_was_built():
-    assert LIBRARY.exists()
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])

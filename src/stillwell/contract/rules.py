@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from stillwell.contract.model import Constraints, Contract, Field, Severity, show
+from stillwell.contract.model import Constraints, Contract, Field, Limits, SequenceRule, Severity, show
 
 RuleKind: TypeAlias = Literal[
     "encoding", "format", "empty",
     "type", "pattern", "format_name", "allowed", "length", "range", "in", "required",
-    "expression", "other_fields",
+    "expression", "other_fields", "sequence",
 ]  # fmt: skip
 
 PAYLOAD = ("payload.encoding", "payload.format", "payload.empty")
@@ -52,7 +53,7 @@ class Rule:
 
 
 def rule_list(contract: Contract) -> tuple[Rule, ...]:
-    """All rules on records: the payload's, each field's, the record rules in their order, and `other_fields`."""
+    """All rules on records: the payload's, each field's, the record rules, `other_fields`, and those over a history."""
     return tuple(_rules(contract))
 
 
@@ -70,6 +71,27 @@ def _rules(contract: Contract) -> Iterator[Rule]:
         severity: Severity = "warn" if contract.other_fields == "warn" else "reject"
         line = contract.where("other_fields").line
         yield Rule("other_fields", (), severity, "other_fields", "declared fields only", line)
+    for one in contract.sequence:
+        yield Rule(one.name, _looked_at(contract, one), one.severity, "sequence", _over_time(one), one.line)
+
+
+def _looked_at(contract: Contract, rule: SequenceRule) -> tuple[str, ...]:
+    """The fields that a reason of a sequence rule shows."""
+    if "field" in rule.options:
+        return (str(rule.options["field"]),)
+    if rule.kind == "unique":
+        once = rule.options.get("fields") or contract.identity
+        assert isinstance(once, tuple)
+        return once
+    return (contract.time,) if contract.time else ()
+
+
+def _over_time(rule: SequenceRule) -> str:
+    """A sequence rule in words, for example `jump: max 10, within 5m`."""
+    limits = rule.options.get("limits")
+    keys = [limits.describe()] if isinstance(limits, Limits) else []
+    keys += [f"{key} {show(one)}" for key, one in rule.options.items() if isinstance(one, dt.timedelta)]
+    return f"{rule.kind}: {', '.join(keys)}" if keys else rule.kind
 
 
 def _of_field(contract: Contract, field: Field, name: str, path: str) -> Iterator[Rule]:

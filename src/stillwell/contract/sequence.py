@@ -25,13 +25,20 @@ _STATE = Raw()
 KINDS: Mapping[str, tuple[Key, ...]] = {
     "jump": (_FIELD, *_LIMITS, _WITHIN),
     "change": (_FIELD, *_LIMITS, _WITHIN),
+    "spike": (_FIELD, *_LIMITS, Key("records", NUMBER, "Of how many values before it is told from the median; 5.")),
     "unchanged": (_FIELD, Key("for", DURATION, "How long the value may stand still.", required=True)),
     "unique": (Key("fields", ListOf(TEXT), "What must not come twice; by default `identity`."), _WITHIN),
     "order": (),
+    "late": (Key("max", DURATION, "How far behind the newest record of its partition it may be.", required=True),),
     "count": (Key("max", NUMBER, "The most records of a key.", required=True), _WITHIN),
     "counter": (_FIELD, Key("reset", BOOLEAN, "Whether it may begin again.")),
     "step": (_FIELD, Key("by", NUMBER, "The step between two records; 1.")),
     "gap": (Key("max", DURATION, "The longest silence of a key.", required=True),),
+    "session": (
+        Key("inactivity", DURATION, "The silence of a key that ends its session.", required=True),
+        Key("longest", DURATION, "How long a session may last."),
+        Key("records", NUMBER, "The most records of a session."),
+    ),
     "transition": (
         _FIELD,
         Key("start", ListOf(_STATE, lone=True), "The states a key may begin in."),
@@ -49,6 +56,11 @@ _COMMON = (
     Key("kind", choice(*KINDS), f"One of {', '.join(KINDS)}.", required=True),
     Key("key", ListOf(TEXT, lone=True), "Whose history, instead of the contract's `key`."),
     *RULE_KEYS,
+    Key(
+        "history",
+        choice("accepted", "all"),
+        "What a record is compared with: accepted ones, or all that are well-formed.",
+    ),
     Key("repair", FIX, "What to do with the field instead of rejecting the record."),
 )
 
@@ -77,7 +89,7 @@ def _rule(
     for part in ("start", "allowed", "repair", "where"):
         if part in options:
             options[part] = _option(part, options[part], f"{path}.{part}", one, scope, reading)
-    if values["kind"] in ("jump", "change", "count"):
+    if values["kind"] in ("jump", "change", "spike", "count"):
         options["limits"] = Limits(max=options.pop("max", None), below=options.pop("below", None))
     return SequenceRule(
         name,

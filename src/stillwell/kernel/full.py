@@ -171,9 +171,9 @@ def rule_failed(rule: RecordRule) -> str:
 
 def _refuse_unknown(rules: tuple[Rule, ...], verdicts: Verdicts) -> None:
     """Law 5: a rule that the contract has and the query has not would be a silent skip."""
-    forgotten = [rule.name for rule in rules if rule.name not in verdicts.failed and rule.kind not in _PAYLOAD]
+    forgotten = [rule.name for rule in rules if rule.name not in verdicts.failed and rule.kind not in _ELSEWHERE]
     if forgotten:
         raise AssertionError(f"the kernel compiled no judgement for {', '.join(forgotten)}")
 
 
-_PAYLOAD = {"encoding", "format", "empty"}
+_ELSEWHERE = {"encoding", "format", "empty", "sequence"}

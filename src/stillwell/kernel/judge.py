@@ -25,8 +25,10 @@ from stillwell.kernel.prepare import ingest_times, relation, source_columns
 from stillwell.kernel.program import Program, compile_program
 from stillwell.kernel.scan import Scan
 from stillwell.kernel.scanning import Scanning
+from stillwell.kernel.sequence.history import History
+from stillwell.kernel.sequence.judge import Sequence
 from stillwell.kernel.tally import Tally, merge
-from stillwell.kernel.ways import Ways
+from stillwell.kernel.ways import Both, Ways
 
 WINDOW = dt.timedelta(minutes=1)
 
@@ -84,6 +86,7 @@ class Kernel:
         self._shapes: dict[object, Ways] = {}
         self._counting: dict[object, Counting] = {}
         self._scanning: Scanning | None = None
+        self._sequence = Sequence(contract, self._database) if contract.sequence else None
         # Compile now what can be, so that a contract which cannot be judged is refused before any record is read.
         header = tuple(self.format.options.get("header") or ())
         self._ways(pa.struct([]) if self.format.name == "arrow" else None, header)
@@ -102,24 +105,25 @@ class Kernel:
         if self._scanning is not None:
             self._scanning.close()
 
-    def judge(self, batch: pa.Table, clock: dt.datetime | None = None) -> Judged:
+    def judge(self, batch: pa.Table, clock: dt.datetime | None = None, history: History | bool | None = None) -> Judged:
         """Judge a batch (`stillwell.kernel.base`); `clock` is the ingest time of records whose envelope has none.
 
-        Returns the verdict on every record; `Judged.read` is always accepted plus quarantined.
+        Sequence rules compare with `history` and add to it: without one with the batch itself; with False they are not
+        evaluated. Returns the verdict on every record; `Judged.read` is always accepted plus quarantined.
         """
 
         def whole(some: pa.Table, part: Parted, counted: Counted, counter: Counter) -> _Whole:
             return part, counter.count(counted), sums(some, part.accepted, part.quarantined)
 
-        parts = self._parts(batch, clock, whole)
+        parts = self._parts(batch, clock, whole, history=history)
         part = joined([part for part, _, _ in parts])
         tally = merge([tally for _, tally, _ in parts])
         checked = facts(batch, [found for _, _, found in parts])
         return Judged(part.accepted, part.quarantined, part.verdicts, tally, checked, part.stop)
 
-    def part(self, batch: pa.Table, clock: dt.datetime | None = None) -> Parted:
+    def part(self, batch: pa.Table, clock: dt.datetime | None = None, history: History | bool | None = None) -> Parted:
         """Judge without counting: the same verdicts, rows and reasons, but neither tally nor facts."""
-        return joined(self._parts(batch, clock, lambda _, part, *__: part, counted=False))
+        return joined(self._parts(batch, clock, lambda _, part, *__: part, counted=False, history=history))
 
     def count(self, data: pa.Table | Scan, clock: dt.datetime | None = None, *, samples: int = 1) -> Counts:
         """Count what `judge` would say of a batch, or of a Parquet file, without any rows coming out.
@@ -167,22 +171,29 @@ class Kernel:
         then: Callable[[pa.Table, Parted, Counted, Counter], Result],
         *,
         counted: bool = True,
+        history: History | bool | None = None,
     ) -> list[Result]:
         """Judge pieces of a batch side by side and go on with each while it is at hand.
 
-        Records are judged each by itself, so a batch may be cut anywhere.
+        But for sequence rules records are judged each by itself, so a batch may be cut anywhere.
         """
         ways = self._ways(*self._shape(batch))
         counter = Counter(self.contract, ways.program.rules, self._window, self._group, f"duckdb {duckdb.__version__}")
         now = ingest_times(batch, clock or dt.datetime.now(dt.UTC))
+        step = self._step(len(batch))
+        begins = range(0, max(len(batch), 1), step)
 
-        def piece(begin: int) -> Result:
+        def first(begin: int) -> Both:
+            return ways.judge(relation(batch.slice(begin, step), now.slice(begin, step)), counted=counted)
+
+        def second(begin: int, both: Both) -> Result:
             some, moments = batch.slice(begin, step), now.slice(begin, step)
-            both = ways.judge(relation(some, moments), counted=counted)
             return then(some, *parted(ways.program, some, moments, both), counter)
 
-        step = self._step(len(batch))
-        return list(self._pool.map(piece, range(0, max(len(batch), 1), step)))
+        if self._sequence is None:
+            return list(self._pool.map(lambda begin: second(begin, first(begin)), begins))
+        judged = list(self._pool.map(first, begins))
+        return list(self._pool.map(second, begins, self._sequence.judge(ways, batch, now, judged, history, self._pool)))
 
     def _shape(self, batch: pa.Table) -> tuple[pa.StructType | None, tuple[str, ...]]:
         """What a batch is compiled for: the type of its typed records, or else the columns of its delimited text."""

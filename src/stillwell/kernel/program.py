@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from stillwell.contract.model import Contract, Field
+from stillwell.contract.model import Contract, Field, SequenceRule
 from stillwell.contract.rules import Rule, rule_list
 from stillwell.errors import ContractError, Problem, Where
 from stillwell.kernel.base import ACCEPTED_TRACE, QUARANTINE_TRACE, REASON, Format
@@ -15,6 +15,7 @@ from stillwell.kernel.full import Full, full_query
 from stillwell.kernel.leaves import DelimitedLeaves, JsonLeaves, Leaves, TypedLeaves
 from stillwell.kernel.plain import Plain, plain_query
 from stillwell.kernel.reader import Reader, reader
+from stillwell.kernel.sequence.rules import OF
 
 TRACE_COLUMN = "_stillwell"
 
@@ -80,10 +81,18 @@ _OBJECT = {"lenient": "a JSON object", "strict": "a JSON object (RFC 8259), no k
 OF_BYTES = {"payload.encoding", "payload.format"}
 
 
+def _kept(rule: SequenceRule) -> bool:
+    return rule.kind in OF and "repair" not in rule.options
+
+
 def unsupported(contract: Contract) -> list[Problem]:
     """Everything in the contract that is understood but not built yet, so that it is refused and never ignored."""
     parts = [
-        *((f"sequence.{rule.name}", f"The sequence rule `{rule.name}`", rule.line) for rule in contract.sequence),
+        *(
+            (f"sequence.{one.name}", f"The sequence rule `{one.name}`", one.line)
+            for one in contract.sequence
+            if not _kept(one)
+        ),
         *((f"windows.{window.name}", f"The window `{window.name}`", window.line) for window in contract.windows),
         *((f"lookups.{lookup.name}", f"The lookup `{lookup.name}`", lookup.line) for lookup in contract.lookups),
     ]

@@ -9,17 +9,15 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from stillwell.contract.model import Contract, Field
+from stillwell.kernel.compiled import library
 from stillwell.kernel.flags import Mask
 
-LIBRARY = Path(__file__).with_name("_reader.so")
+_Address, _Count = ctypes.c_void_p, ctypes.c_int64
 
 MOST_COLUMNS = 64
 MOST_BYTES = 2**31 - 1
@@ -60,25 +58,6 @@ class _Shape(ctypes.Structure):
     _fields_ = [("columns", ctypes.POINTER(_Column)), ("count", ctypes.c_int32), ("strict", ctypes.c_int32)]
 
 
-@cache
-def _library() -> Any:
-    """The compiled function; None where it was not built."""
-    if not LIBRARY.exists():
-        return None
-    read = ctypes.CDLL(str(LIBRARY)).stillwell_read
-    read.argtypes = [
-        ctypes.POINTER(_Shape),
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-        ctypes.c_int32,
-        ctypes.c_int64,
-        ctypes.c_int64,
-        ctypes.c_void_p,
-    ]
-    read.restype = None
-    return read
-
-
 @dataclass(frozen=True)
 class Member:
     """A member of the payload that the contract reads: its key, and what its values are."""
@@ -106,7 +85,10 @@ class Reader:
             wide = pa.types.is_large_binary(chunk.type)
             _, offsets, data = chunk.buffers()
             begin = offsets.address + chunk.offset * (8 if wide else 4)
-            _library()(shape, data.address if data else None, begin, wide, len(chunk), row, done.ctypes.data)
+            places = (_Address(data.address if data else None), _Address(begin))
+            library().stillwell_read(
+                ctypes.byref(shape), *places, wide, _Count(len(chunk)), _Count(row), _Address(done.ctypes.data)
+            )
             if chunk.null_count:
                 done[row : row + len(chunk)] &= np.asarray(chunk.is_valid()).view(np.uint8)
             row += len(chunk)
@@ -156,7 +138,7 @@ def reader(contract: Contract) -> Reader | None:
     served = len(fields) == sum(
         1 for field in fields for member in _members(contract, [field]) if members[member.key] == member
     )
-    if not served or not 0 < len(members) <= MOST_COLUMNS or _library() is None:
+    if not served or not 0 < len(members) <= MOST_COLUMNS or library() is None:
         return None
     return Reader(list(members.values()), strict=contract.parsing == "strict")
 

@@ -57,7 +57,7 @@ class Explainer:
             rows = np.flatnonzero(flags.repaired.get(rule.name, _NO_RULE))
             if len(rows):
                 before = _whole(judged[OWN + "before_" + rule.name]).take(pa.array(rows))
-                parts.append(_Part(rows, [rule.name, ",".join(rule.fields), self._masked(rule, before)]))
+                parts.append(_Part(rows, [rule.name, ",".join(rule.fields), self.masked(rule, before)]))
         return _lists(parts, len(judged), REPAIR)
 
     def _seen(
@@ -67,10 +67,18 @@ class Explainer:
             hidden = any(_all_ways(field) != {None} for field in self.contract.fields)
             return MASK if hidden else payload_seen(pa.array(rows))
         seen = _whole(judged[OWN + "seen_" + seen_key(rule.name, self.verdicts)]).take(pa.array(rows))
-        return self._masked(rule, pc.utf8_slice_codeunits(seen, 0, SHOWN))
+        return self.masked(rule, pc.utf8_slice_codeunits(seen, 0, SHOWN))
 
-    def _masked(self, rule: Rule, values: pa.Array) -> pa.Array:
-        ways = {way for field in rule.fields for way in _ways(self.contract.fields, field)} - {None}
+    def hides(self, rule: Rule) -> bool:
+        """Whether what a reason of a rule shows is sensitive."""
+        return bool(self._ways(rule))
+
+    def _ways(self, rule: Rule) -> set[str | None]:
+        return {way for field in rule.fields for way in _ways(self.contract.fields, field)} - {None}
+
+    def masked(self, rule: Rule, values: pa.Array) -> pa.Array:
+        """Texts (null stays null) as a reason of a rule may show them."""
+        ways = self._ways(rule)
         if not ways:
             return values
         if ways == {"hash"} and self.hash_key is not None:

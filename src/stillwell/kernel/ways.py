@@ -46,7 +46,7 @@ class Ways:
         self._counted = Prover(program, form, database, record, counted, values=True)
         self._lean = Prover(program, form, database, record, (), values=True)
         self._full = Query(database, "odd", program.full.sql)
-        self._explainer = Explainer(program.contract, program.rules, program.full.verdicts, hash_key)
+        self.explainer = Explainer(program.contract, program.rules, program.full.verdicts, hash_key)
 
     def judge(self, rows: pa.Table, *, counted: bool = True) -> Both:
         """Judge rows; each is judged by itself. What only a tally reads is left out where nothing is `counted`."""
@@ -67,8 +67,8 @@ class Ways:
         return Odd(
             rows=np.flatnonzero(~plain),
             result=result,
-            reasons=self._explainer.reasons(result, flags, partial(payload_seen, odd)),
-            repairs=self._explainer.repairs(result, flags),
+            reasons=self.explainer.reasons(result, flags, partial(payload_seen, odd)),
+            repairs=self.explainer.repairs(result, flags),
             flags=flags,
             rejected=flags.any_failed(self.program.named("reject", "fail")),
             noted=flags.any_failed(self.program.named("warn")) | flags.any_repaired(flags.repaired),

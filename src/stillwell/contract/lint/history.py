@@ -9,7 +9,8 @@ from stillwell.contract.lint.names import known_fields
 from stillwell.contract.model import Contract, Limits, SequenceRule
 from stillwell.contract.sequence import FINDINGS
 
-_NUMERIC = ("jump", "change", "counter", "step", "anomaly")
+_NUMERIC = ("jump", "change", "spike", "counter", "step", "anomaly")
+_KEYLESS = ("late", "unique")
 
 
 def sequence_findings(contract: Contract) -> Iterator[Finding]:
@@ -28,7 +29,7 @@ def sequence_findings(contract: Contract) -> Iterator[Finding]:
 
 
 def _key(contract: Contract, rule: SequenceRule, path: str) -> Iterator[Finding]:
-    if not rule.key and not contract.key:
+    if not rule.key and not contract.key and rule.kind not in _KEYLESS:
         what = "A sequence rule looks at a key's history, and there is no `key`."
         yield Finding(path, "missing-key", what, "Add `key: FIELD` to the contract, or to this rule.")
     yield from known_fields(contract, rule.key, f"{path}.key")

@@ -1,0 +1,1 @@
+"""Rules over a key's history: what one record cannot tell."""

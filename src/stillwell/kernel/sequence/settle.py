@@ -1,0 +1,127 @@
+"""Joins what sequence rules say to what both ways said: whoever broke one is odd, with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwell.kernel.base import REASON
+from stillwell.kernel.flags import Flags, Mask
+from stillwell.kernel.reasons import Explainer
+from stillwell.kernel.rows import Odd
+from stillwell.kernel.sequence.history import BROKEN, UNJUDGED, Said
+from stillwell.kernel.sequence.rules import Step, expected
+from stillwell.kernel.sql import OWN
+from stillwell.kernel.ways import Both, Ways
+
+
+def unjudged(both: Both, steps: Sequence[Step]) -> Both:
+    """Both ways' verdicts where there is no history that records could be compared with."""
+    count = len(both.plain)
+    nothing = {step.name: np.full(count, UNJUDGED, np.uint8) for step in steps}
+    good = both.plain.copy()
+    good[both.odd.rows] = ~both.odd.rejected
+    return settled(both, Said(good, nothing, {}), steps, None, None)
+
+
+def settled(both: Both, said: Said, steps: Sequence[Step], ways: Ways | None, rows: pa.Table | None) -> Both:
+    """The verdicts of both ways and of the sequence rules on n records as one."""
+    broken = np.zeros(len(both.plain), bool)
+    for step in steps:
+        broken |= said.verdicts[step.name] == BROKEN
+    plain, odd = both.plain & ~broken, both.odd
+    passed = both.passed
+    if ways is not None and rows is not None and (more := both.plain & broken).any():
+        # Their values are known, but not in the form in which those of odd records are told.
+        odd = _together(odd, replace(ways.explain(rows.filter(pa.array(more))), rows=np.flatnonzero(more)))
+        passed = passed.filter(pa.array(~broken[both.plain]))
+    for step in steps:
+        judged = said.verdicts[step.name][plain] != UNJUDGED
+        passed = passed.append_column(f"{OWN}evaluated_{step.name}", pa.array(judged))
+    return Both(passed, plain, _judged(odd, said, steps, ways.explainer if ways else None))
+
+
+def _together(one: Odd, other: Odd) -> Odd:
+    """The records of both in their order in the batch."""
+    rows = np.concatenate([one.rows, other.rows])
+    order = np.argsort(rows, kind="stable")
+    taken = pa.array(order)
+
+    def masks(some: Mapping[str, Mask], others: Mapping[str, Mask]) -> dict[str, Mask]:
+        return {name: np.concatenate([mask, others[name]])[order] for name, mask in some.items()}
+
+    return Odd(
+        rows=rows[order],
+        result=pa.concat_tables([one.result, other.result]).take(taken),
+        reasons=pa.concat_arrays([one.reasons, other.reasons]).take(taken),
+        repairs=pa.concat_arrays([one.repairs, other.repairs]).take(taken),
+        flags=Flags(
+            len(rows),
+            masks(one.flags.failed, other.flags.failed),
+            masks(one.flags.unjudged, other.flags.unjudged),
+            masks(one.flags.repaired, other.flags.repaired),
+        ),
+        rejected=np.concatenate([one.rejected, other.rejected])[order],
+        noted=np.concatenate([one.noted, other.noted])[order],
+    )
+
+
+def _judged(odd: Odd, said: Said, steps: Sequence[Step], explainer: Explainer | None) -> Odd:
+    failed, skipped = dict(odd.flags.failed), dict(odd.flags.unjudged)
+    rejected, noted = odd.rejected.copy(), odd.noted.copy()
+    parts: list[tuple[npt.NDArray[np.int64], pa.StructArray]] = []
+    for step in steps:
+        verdicts = said.verdicts[step.name][odd.rows]
+        failed[step.name], skipped[step.name] = verdicts == BROKEN, verdicts == UNJUDGED
+        if explainer is not None and failed[step.name].any():
+            places = np.flatnonzero(failed[step.name])
+            before = said.before[step.name][odd.rows[places]]
+            parts.append((places, _reasons(step, explainer, odd.result.take(pa.array(places)), before)))
+            (noted if step.severity == "warn" else rejected)[places] = True
+    return replace(
+        odd,
+        flags=Flags(odd.flags.size, failed, skipped, odd.flags.repaired),
+        reasons=_appended(odd.reasons, parts),
+        rejected=rejected,
+        noted=noted,
+    )
+
+
+def _reasons(step: Step, explainer: Explainer, records: pa.Table, before: npt.NDArray[np.int64]) -> pa.StructArray:
+    """Why each of these records broke a rule, of which `before` are the bits of what they were compared with."""
+    rule = next(one for one in explainer.rules if one.name == step.name)
+    numbers = before.view(np.float64)
+    count, shown = (
+        len(before),
+        pa.array([expected(step, *one) for one in zip(before.tolist(), numbers.tolist(), strict=True)]),
+    )
+    columns = [records[field].cast(pa.string()).to_pylist() for field in rule.fields]
+    seen = pa.array(
+        [", ".join(map(str, one)) for one in zip(*columns, strict=True)] if columns else [None] * count, pa.string()
+    )
+    hidden = explainer.hides(rule)
+    members = [
+        pa.repeat(rule.name, count),
+        pa.repeat(",".join(rule.fields), count),
+        pa.repeat(rule.severity, count),
+        explainer.masked(rule, seen),
+        pa.repeat(rule.expected, count) if hidden else shown,
+    ]
+    return pa.StructArray.from_arrays(members, fields=list(REASON))
+
+
+def _appended(lists: pa.ListArray, parts: Sequence[tuple[npt.NDArray[np.int64], pa.StructArray]]) -> pa.ListArray:
+    """Lists by row, with more entries at the end of some."""
+    if not parts:
+        return lists
+    owners = [np.repeat(np.arange(len(lists)), lists.value_lengths().to_numpy()), *(rows for rows, _ in parts)]
+    owner = np.concatenate(owners)
+    order = np.argsort(owner, kind="stable")
+    entries = pa.concat_arrays([lists.flatten(), *(entries for _, entries in parts)]).take(pa.array(order))
+    offsets = np.zeros(len(lists) + 1, np.int32)
+    np.cumsum(np.bincount(owner, minlength=len(lists)), out=offsets[1:])
+    return pa.ListArray.from_arrays(pa.array(offsets), entries)
