@@ -11,7 +11,7 @@ from stillwell.connectors.base import Chunk
 from stillwell.contract.digest import digest
 from stillwell.contract.load import parse
 from stillwell.delivery import again
-from stillwell.delivery.again import Rejudge, read_again
+from stillwell.delivery.again import Again, Rejudge, read_again
 from stillwell.delivery.intent import Intent
 from stillwell.delivery.memory_ledger import MemoryLedger
 from stillwell.delivery.slice import Position, Slice
@@ -63,6 +63,81 @@ def test_a_source_that_never_ends_and_gives_nothing_is_not_waited_for_forever(mo
             return Chunk(table, {0: Position(self.given)})
 
     assert places(read_again(Endless(), intent((0, 1, 10)))) == [(0, 1), (0, 2)]
+
+
+class Watched:
+    """A source of three partitions whose chunks are small; `seeks` are the positions it was sent to."""
+
+    def __init__(self, folder, counts, *, fail_at=0):
+        self._inner = Stage(folder).memory({partition: batch(count) for partition, count in counts.items()})
+        self._inner.open()
+        self.seeks, self.reads, self._fail_at = [], 0, fail_at
+
+    @property
+    def finished(self):
+        return self._inner.finished
+
+    def seek(self, positions):
+        self.seeks.append({partition: one.offset for partition, one in positions.items()})
+        self._inner.seek(positions)
+
+    def read(self, records):
+        self.reads += 1
+        if self.reads == self._fail_at:
+            raise OSError("away")
+        return self._inner.read(7)
+
+
+@pytest.mark.parametrize("size", [1, 5, 30])
+def test_intents_one_after_the_other_are_read_without_going_back(tmp_path, size):
+    source = Watched(tmp_path, {0: 90, 2: 90})
+    again = Again(source)
+    for start in range(0, 90, size):
+        wanted = intent((0, start, start + size), (2, start, start + size))
+        assert places(again.read(wanted)) == sorted((p, n) for p in (0, 2) for n in range(start, start + size))
+    assert source.seeks == [{0: 0, 2: 0}]
+    assert source.reads < 40
+
+
+def test_intents_of_several_members_are_read_without_going_back_for_each(tmp_path):
+    source = Watched(tmp_path, {0: 90, 1: 90})
+    again = Again(source)
+    for start in range(0, 90, 10):
+        for partition in (0, 1):
+            wanted = intent((partition, start, start + 10))
+            assert places(again.read(wanted)) == [(partition, n) for n in range(start, start + 10)]
+    assert len(source.seeks) <= 2
+
+
+def test_it_goes_back_where_an_intent_begins_elsewhere(tmp_path):
+    source = Watched(tmp_path, {0: 90})
+    again = Again(source)
+    for start, end in ((0, 10), (30, 40), (40, 50), (10, 20), (20, 30), (88, 95), (0, 3)):
+        assert places(again.read(intent((0, start, end)))) == [(0, n) for n in range(start, min(end, 90))]
+    assert [one[0] for one in source.seeks] == [0, 30, 10, 88, 0]
+
+
+def test_what_is_kept_is_bounded_and_nothing_is_missing_for_that(tmp_path):
+    source = Watched(tmp_path, {0: 60, 1: 300})
+    again, most = Again(source, keep=2000), 0
+    for start in range(0, 60, 5):
+        assert places(again.read(intent((0, start, start + 5)))) == [(0, n) for n in range(start, start + 5)]
+        most = max(most, again.kept)
+    # One chunk may come on top.
+    assert most < 2000 + 7 * 400
+    for start in range(0, 300, 50):
+        assert places(again.read(intent((1, start, start + 50)))) == [(1, n) for n in range(start, start + 50)]
+    assert len(source.seeks) > 1
+
+
+def test_after_an_error_it_begins_anew(tmp_path):
+    source = Watched(tmp_path, {0: 60}, fail_at=2)
+    again = Again(source)
+    assert len(again.read(intent((0, 0, 7)))) == 7
+    with pytest.raises(OSError, match="away"):
+        again.read(intent((0, 7, 14)))
+    assert places(again.read(intent((0, 14, 30)))) == [(0, n) for n in range(14, 30)]
+    assert source.seeks == [{0: 0}, {0: 14}]
 
 
 @pytest.fixture

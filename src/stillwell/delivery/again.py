@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,6 +22,9 @@ from stillwell.kernel import Judged, Kernel
 
 CHUNK = 50_000
 """Records asked of a source at a time; also what the kernel judges in parallel."""
+
+KEPT = 128 << 20
+"""Bytes of records that are kept because they came before they were asked for."""
 
 PATIENCE = 30.0
 """Seconds without a record after which a source that never finishes is taken to have no more of them."""
@@ -54,36 +60,110 @@ class Selective(Protocol):
 
 def read_again(source: Readable, intent: Intent) -> pa.Table:
     """The records of an intent, as far as the source still has them."""
-    seek = source.seek_only if isinstance(source, Selective) else source.seek
-    seek({part.partition: part.start for part in intent.slices})
-    ends = {part.partition: part.end.offset for part in intent.slices}
-    reached = {part.partition: part.start.offset for part in intent.slices}
-    parts: list[pa.Table] = []
-    until = time.monotonic() + PATIENCE
-    while not source.finished and any(reached[partition] < end for partition, end in ends.items()):
-        chunk = source.read(CHUNK)
-        if chunk is not None:
-            if len(rows := _within(chunk.table, ends)):
-                parts.append(rows)
-            reached |= {partition: end.offset for partition, end in chunk.ends.items()}
-            until = time.monotonic() + PATIENCE
-        elif time.monotonic() > until:
-            break
-    return pa.concat_tables(parts) if parts else _NO_RECORDS
+    return Again(source, keep=0).read(intent)
+
+
+@dataclass
+class _Ahead:
+    """What was read of one partition beyond what was asked for: all its records from `at` up to `end`.
+
+    `cut`: the source gave more than was kept, so it has to go back to `end` before more of it can be read.
+    """
+
+    at: int
+    end: Position
+    pieces: deque[pa.Table] = field(default_factory=deque)
+    cut: bool = False
+
+    def take(self, start: int, end: int) -> list[pa.Table]:
+        """The records from `start` up to `end`; those that lie before it are let go of too."""
+        taken, kept = list[pa.Table](), list[pa.Table]()
+        while self.pieces and not kept:
+            piece = self.pieces.popleft()
+            low, high = np.searchsorted(piece["offset"].to_numpy(), [start, end])
+            if high > low:
+                taken.append(piece.slice(low, high - low))
+            if high < len(piece):
+                kept.append(piece.slice(high))
+        self.pieces.extendleft(kept)
+        self.at = end
+        return taken
+
+
+class Again:
+    """Reads intent after intent, oldest first; goes back only where one does not begin where reading stands.
+
+    What comes beyond the end of an intent is kept for the next, up to `keep` bytes over all partitions and the chunk in
+    which they are reached; `kept` are the bytes that are held now.
+    """
+
+    def __init__(self, source: Readable, keep: int = KEPT) -> None:
+        self._source = source
+        self._keep = keep
+        self._seek = source.seek_only if isinstance(source, Selective) else source.seek
+        self._ahead: dict[int, _Ahead] = {}
+        self.kept = 0
+
+    def read(self, intent: Intent) -> pa.Table:
+        """The records of an intent, as far as the source still has them."""
+        try:
+            self._stand(intent)
+            self._read_on({part.partition: part.end.offset for part in intent.slices})
+        except BaseException:
+            # Nobody knows where it stands now.
+            self._ahead, self.kept = {}, 0
+            raise
+        taken = [
+            rows
+            for part in intent.slices
+            for rows in self._ahead[part.partition].take(part.start.offset, part.end.offset)
+        ]
+        self.kept = sum(piece.nbytes for ahead in self._ahead.values() for piece in ahead.pieces)
+        return pa.concat_tables(taken) if taken else _NO_RECORDS
+
+    def _stand(self, intent: Intent) -> None:
+        """Go back, unless every slice begins in what is kept, or right behind it."""
+        for part in intent.slices:
+            ahead = self._ahead.get(part.partition)
+            if ahead is None or not ahead.at <= part.start.offset <= ahead.end.offset:
+                self._ahead[part.partition] = _Ahead(part.start.offset, part.start, cut=True)
+        if any((one := self._ahead[part.partition]).cut and one.end.offset < part.end.offset for part in intent.slices):
+            self._seek({partition: ahead.end for partition, ahead in self._ahead.items()})
+            for ahead in self._ahead.values():
+                ahead.cut = False
+
+    def _read_on(self, ends: Mapping[int, int]) -> None:
+        """Read until all these ends are reached, or the source has no more."""
+        until = time.monotonic() + PATIENCE
+        while any(self._ahead[partition].end.offset < end for partition, end in ends.items()):
+            if self._source.finished:
+                return
+            chunk = self._source.read(CHUNK)
+            if chunk is not None:
+                for partition, end in chunk.ends.items():
+                    self._keep_it(partition, end, chunk.table, ends.get(partition, 0))
+                until = time.monotonic() + PATIENCE
+            elif time.monotonic() > until:
+                return
+
+    def _keep_it(self, partition: int, end: Position, table: pa.Table, due: int) -> None:
+        """Keep a partition's records of a chunk, if they are due or there is room."""
+        ahead = self._ahead.setdefault(partition, _Ahead(0, Position()))
+        if ahead.cut:
+            return
+        if ahead.end.offset >= due and self.kept >= self._keep:
+            ahead.cut = True
+            return
+        rows = table.filter(pc.equal(table["partition"], partition))
+        if len(rows):
+            ahead.pieces.append(rows.combine_chunks())
+            self.kept += rows.nbytes
+        ahead.end = end
 
 
 _NO_RECORDS = pa.table(
     {"partition": pa.array([], pa.int32()), "offset": pa.array([], pa.int64()), "payload": pa.array([], pa.binary())}
 )
-
-
-def _within(table: pa.Table, ends: Mapping[int, int]) -> pa.Table:
-    """The rows below the end of their partition; partitions that are not named are left out."""
-    keep = pa.chunked_array([pa.repeat(pa.scalar(False), len(table))])
-    for partition, end in ends.items():
-        here = pc.and_(pc.equal(table["partition"], partition), pc.less(table["offset"], end))
-        keep = pc.or_(keep, here)
-    return table.filter(keep)
 
 
 class Rejudge:

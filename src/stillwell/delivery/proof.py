@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from stillwell.delivery.again import Readable, read_again
+from stillwell.delivery.again import Again, Readable
 from stillwell.delivery.holdings import NOTHING, Holdings, Offsets, fingerprints
 from stillwell.delivery.intent import Intent
 from stillwell.delivery.slice import Slice, mark_name
@@ -105,7 +105,7 @@ class Proof:
         expired: Holdings = NOTHING,
     ) -> None:
         self._intents = intents
-        self._source = source
+        self._source = Again(source) if source else None
         self._judge = judge
         self._accepted = accepted
         self._quarantine = quarantine
@@ -176,7 +176,7 @@ class Proof:
         if self._source is None:
             return None
         try:
-            return read_again(self._source, intent)
+            return self._source.read(intent)
         except StillwellError:
             return None
 
