@@ -92,9 +92,9 @@ class Ground:
         self.admin.delete_topics([self.topic])[self.topic].result()
         wait(lambda: self.topic not in self.admin.list_topics(timeout=5).topics)
 
-    def forget(self, ends: Mapping[int, int]) -> None:
-        """Retention takes what lies before these offsets."""
-        asked = [TopicPartition(self.topic, partition, end) for partition, end in ends.items()]
+    def forget(self, ends: Mapping[int, int], *, of: str = "") -> None:
+        """Retention takes what lies before these offsets of the source, or of another topic."""
+        asked = [TopicPartition(of or self.topic, partition, end) for partition, end in ends.items()]
         for answer in self.admin.delete_records(asked).values():
             answer.result()
 

@@ -60,11 +60,25 @@ def test_retention_that_overtakes_an_open_intent_is_told(kafka, topic, tmp_path,
     lost = ground.witness.unfinished()
     part = intent["slices"][0]
     low, high = part["start"]["offset"], part["end"]["offset"]
-    ground.forget({part["partition"]: high + 5 if whole else (low + high + 1) // 2})
+    end = sum(partition == part["partition"] for partition, _ in ground.witness.look().source)
+    ground.forget({part["partition"]: min(high + 5, end) if whole else (low + high + 1) // 2})
     for _ in range(2):
         error = refused(ground, "source-changed")
         assert f"partition {part['partition']} offsets {low:,} to {high:,}" in error["what"]
     assert ground.witness.unfinished() == lost
+
+
+def test_rows_that_retention_takes_from_a_sink_are_no_longer_provable_and_others_are(kafka, topic, tmp_path):
+    ground = Ground(kafka, tmp_path, topic, accepted="kafka", quarantine="kafka")
+    ground.produce(600)
+    ground.last()
+    held = len(ground.witness.places())
+    ground.forget({0: 200}, of=f"{topic}.accepted")
+    ground.forget({0: 20}, of=f"{topic}.quarantine")
+    gone = held - len(ground.witness.places())
+    assert 150 < gone < 220
+    told = ground.audit()
+    assert (told["code"], told["holds"], told["forgotten"], told["proved"]) == (0, True, gone, 600 - gone), told
 
 
 def test_retention_that_overtakes_a_run_that_was_away_is_a_gap(kafka, topic, tmp_path):

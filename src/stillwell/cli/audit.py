@@ -37,7 +37,7 @@ def audit(
     made = planned(pipeline, settings or (), output)
     found = prove(made)
     _say(found, output)
-    sums = {"proved": found.proved, "by_ledger": found.by_ledger}
+    sums = {"proved": found.proved, "by_ledger": found.by_ledger, "forgotten": found.forgotten}
     output.emit("audit", {"pipeline": made.pipeline.name, "holds": found.holds, **sums, **dataclasses.asdict(found)})
     if not found.holds:
         return Outcome.NO
@@ -50,6 +50,10 @@ def _say(found: Audited, output: Output) -> None:
     if found.replayed:
         output.say(f"{found.replayed:,} quarantined records were accepted by a replay later")
     output.say(f"{found.proved:,} records proved from the source · {found.by_ledger:,} by the ledger's checksums alone")
+    if found.forgotten:
+        output.say(
+            output.paint(f"no longer provable: {found.forgotten:,}, whose rows retention took from a sink", "warn")
+        )
     for part in found.partitions if len(found.partitions) > 1 or any(one.missed for one in found.partitions) else ():
         output.say(f"  partition {part.partition:<4} proved {part.proved:,}{_rest(part)}")
     if found.open:
@@ -65,7 +69,12 @@ def _say(found: Audited, output: Output) -> None:
 
 def _rest(part: Partition) -> str:
     """What is to be said of a partition beside what was proved."""
-    told = {"no longer provable": part.by_ledger, "unfinished": part.open, "gone before they were read": part.missed}
+    told = {
+        "no longer provable from the source": part.by_ledger,
+        "no longer provable": part.forgotten,
+        "unfinished": part.open,
+        "gone before they were read": part.missed,
+    }
     return "".join(f" · {words}: {count:,}" for words, count in told.items() if count)
 
 

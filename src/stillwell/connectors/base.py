@@ -157,6 +157,7 @@ class Sink(Protocol):
     After kill -9 at any instant, `marks` and the rows agree: either both hold an epoch or neither. A class that says
     `shared = True` lets several processes write, each its own marks; one that says `shared_ledger = True` has a ledger
     of which that is true. A source whose partitions are shared needs the former of each sink, the latter of the first.
+    One whose rows go after a time can say which are gone (`stillwell.delivery.forgotten.Forgetful`).
     """
 
     Options: ClassVar[type[BaseModel]]

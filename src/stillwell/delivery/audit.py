@@ -17,7 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwell.delivery import forgotten
 from stillwell.delivery.again import Readable
+from stillwell.delivery.forgotten import Forgetful, Forgotten
 from stillwell.delivery.holdings import NOTHING, Holdings
 from stillwell.delivery.intent import Intent
 from stillwell.delivery.outcomes import EXPIRED, FAILING, PASSED
@@ -54,6 +56,11 @@ class Audited:
     def by_ledger(self) -> int:
         """Records that the source no longer has: the ledger's sums fit what the sinks hold of them."""
         return sum(one.by_ledger for one in self.partitions)
+
+    @property
+    def forgotten(self) -> int:
+        """Records whose row a sink let go of, as it does with old ones: nobody can tell whether it was right."""
+        return sum(one.forgotten for one in self.partitions)
 
     @property
     def holds(self) -> bool:
@@ -107,6 +114,8 @@ class Audit:
         self._accepted = {name: Holdings.by(sink, _via) for name, sink in accepted.items()}
         self._quarantine = {name: Holdings.of(sink) for name, sink in quarantine.items()}
         self._payloads = {name: cache(partial(Holdings.of_payloads, sink)) for name, sink in quarantine.items()}
+        sinks = {**accepted, **quarantine}
+        self._forgotten = {name: one.forgotten() for name, one in sinks.items() if isinstance(one, Forgetful)}
         outcomes = aftermath.outcomes if aftermath else None
         self._outcomes = Holdings.by(outcomes, _outcome) if outcomes else {}
         self._hashes = Holdings.by(outcomes, _outcome, _hash) if outcomes else {}
@@ -118,7 +127,7 @@ class Audit:
             self._intents,
             {name: self._straight(name) for name in self._accepted},
             {
-                name: Kept(self._marks[name], held, _quarantined, self._payloads[name])
+                name: Kept(self._marks[name], held, _quarantined, self._payloads[name], self._gone(name))
                 for name, held in self._quarantine.items()
             },
             self._source,
@@ -139,7 +148,10 @@ class Audit:
         )
 
     def _straight(self, name: str) -> Kept:
-        return Kept(self._marks[name], self._accepted[name].get(None, NOTHING), _accepted)
+        return Kept(self._marks[name], self._accepted[name].get(None, NOTHING), _accepted, forgotten=self._gone(name))
+
+    def _gone(self, name: str) -> Forgotten:
+        return self._forgotten.get(name, forgotten.NOTHING)
 
     def _proved(self, run: Later) -> Proved:
         """What a replay or an expiry declared must be what it did: rows and outcomes alike."""
@@ -148,7 +160,13 @@ class Audit:
         if run.name.startswith("replay"):
             rest = [FAILING]
             accepted = {
-                name: Kept(self._marks[name], held.get(run.name, NOTHING), _accepted)
+                name: Kept(
+                    self._marks[name],
+                    held.get(run.name, NOTHING),
+                    _accepted,
+                    forgotten=self._gone(name),
+                    via=run.name,
+                )
                 for name, held in self._accepted.items()
             }
             accepted["outcomes (passed)"] = Kept(self._told, told[PASSED], partial(_due, PASSED))

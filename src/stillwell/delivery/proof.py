@@ -15,7 +15,9 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from stillwell.delivery import forgotten
 from stillwell.delivery.again import Again, Readable
+from stillwell.delivery.forgotten import Forgotten
 from stillwell.delivery.holdings import NOTHING, Holdings, Offsets, fingerprints
 from stillwell.delivery.intent import Intent
 from stillwell.delivery.slice import Slice, mark_name
@@ -56,20 +58,24 @@ def finding(
 class Kept:
     """What a sink keeps of these epochs: its marks, its rows, and which rows of a verdict are due there.
 
-    `payloads` are the same rows with payload hashes for fingerprints; None where the ledger has no sum of them.
+    `payloads` are the same rows with payload hashes for fingerprints; None where the ledger has no sum of them. `via`
+    names the replay whose rows they are.
     """
 
     marks: Mapping[str, int]
     held: Holdings
     due: Callable[[Judged], pa.Table]
     payloads: Callable[[], Holdings] | None = None
+    forgotten: Forgotten = forgotten.NOTHING
+    via: str | None = None
 
 
 @dataclass(frozen=True)
 class Partition:
     """What was proved of one partition, in records: `proved` from the source, `by_ledger` where it no longer has them.
 
-    Those that are `open` are still to be finished; of `missed` offsets the source had nothing when they were due.
+    Those that are `open` are still to be finished; of `missed` offsets the source had nothing when they were due. The
+    rows of those that are `forgotten` were let go of by a sink, as it does with old ones.
     """
 
     partition: int
@@ -77,6 +83,7 @@ class Partition:
     by_ledger: int
     open: int
     missed: int
+    forgotten: int = 0
 
 
 @dataclass(frozen=True)
@@ -109,12 +116,15 @@ class Proof:
         self._judge = judge
         self._accepted = accepted
         self._quarantine = quarantine
+        self._kept = {**accepted, **quarantine}
         self._expired = expired
         self._newest = {part.partition: part for intent in intents for part in intent.slices}
         self._findings: list[Finding] = []
         self._proved: Counter[int] = Counter()
         self._by_ledger: Counter[int] = Counter()
         self._open: Counter[int] = Counter()
+        self._forgotten: Counter[int] = Counter()
+        self._forgotten_by: Counter[tuple[str, int]] = Counter()
 
     def run(self) -> Proved:
         """Go through every slice, oldest first."""
@@ -124,11 +134,14 @@ class Proof:
                 self._find_gap(part, reached)
                 reached[part.partition] = part.end.offset
             self._check(intent)
-        for name, kept in {**self._accepted, **self._quarantine}.items():
+        self._refute()
+        for name, kept in self._kept.items():
             for partition, offsets in kept.held.beyond(reached).items():
                 self._findings += finding("undeclared", name, partition, offsets)
         parts = [
-            Partition(one, self._proved[one], self._by_ledger[one], self._open[one], self._missed(one))
+            Partition(
+                one, self._proved[one], self._by_ledger[one], self._open[one], self._missed(one), self._forgotten[one]
+            )
             for one in sorted(reached)
         ]
         return Proved(tuple(parts), tuple(self._findings))
@@ -156,12 +169,13 @@ class Proof:
         judged = self._judge(again, intent) if again is not None and len(again) else None
         facts = judged.facts if judged else {}
         same = [part for part in ended if facts.get(part.partition) == part.facts]
+        before = self._forgotten_by.copy()
         if judged and same:
-            for name, kept in {**self._accepted, **self._quarantine}.items():
+            for name, kept in self._kept.items():
                 self._compare(name, kept, same, judged)
         for part in ended:
             if part in same:
-                self._proved[part.partition] += part.facts.read
+                self._count(self._proved, part, before)
                 continue
             # With fewer records some are gone, as sources forget; what is left was not altered by that.
             if part.partition in facts and facts[part.partition].read >= part.facts.read:
@@ -169,7 +183,33 @@ class Proof:
                 detail = "other records than those that were judged"
                 self._findings += finding("source", intent.source, part.partition, offsets, detail)
             self._check_sums(part)
-            self._by_ledger[part.partition] += part.facts.read
+            self._count(self._by_ledger, part, before)
+
+    def _count(self, proved: Counter[int], part: Slice, before: Counter[tuple[str, int]]) -> None:
+        """Count the records of a slice as proved, but for those whose row some sink has forgotten since."""
+        one, gone = part.partition, self._forgotten_by - before
+        forgotten = sum(max(gone[name, one] for name in names) for names in (self._accepted, self._quarantine) if names)
+        self._forgotten[one] += forgotten
+        proved[one] += part.facts.read - forgotten
+
+    def _lose(self, name: str, part: Slice, offsets: Offsets, detail: str = "", count: int | None = None) -> None:
+        """A sink lacks `count` rows, of which these are known: it forgot them, or they are lost."""
+        kept, number = self._kept[name], len(offsets) if count is None else count
+        below = kept.forgotten.below(part.partition, kept.via)
+        if number and below > part.start.offset:
+            offsets = offsets[offsets >= below]
+            self._forgotten_by[name, part.partition] += number - len(offsets)
+            number = len(offsets)
+        self._findings += finding("lost", name, part.partition, offsets, detail, count=number)
+
+    def _refute(self) -> None:
+        """A sink cannot have forgotten more rows than it ever let go of: the others are lost."""
+        for name, kept in self._kept.items():
+            gone = {partition: count for (one, partition), count in self._forgotten_by.items() if one == name}
+            over = sum(gone.values()) - kept.forgotten.most
+            if over > 0:
+                detail = f"the oldest rows are gone, but no more than {kept.forgotten.most:,} by themselves"
+                self._findings += finding("lost", name, max(gone), np.zeros(0, np.int64), detail, count=over)
 
     def _again(self, intent: Intent) -> pa.Table | None:
         """The records of an intent; None where the source no longer has them, as sources forget."""
@@ -184,7 +224,7 @@ class Proof:
         """Whether some sink has not yet taken the whole of a newest slice: the next run will finish it."""
         name = mark_name(intent.pipeline, intent.source, part.partition)
         return self._newest[part.partition] is part and any(
-            kept.marks.get(name, 0) < part.end.offset for kept in (*self._accepted.values(), *self._quarantine.values())
+            kept.marks.get(name, 0) < part.end.offset for kept in self._kept.values()
         )
 
     def _compare(self, name: str, kept: Kept, parts: Sequence[Slice], judged: Judged) -> None:
@@ -195,7 +235,7 @@ class Proof:
             held, held_prints = kept.held.between(part)
             due, due_prints = offsets[here], prints[here]
             gone = self._gone(name, part)
-            self._findings += finding("lost", name, part.partition, np.setdiff1d(due, np.concatenate([held, gone])))
+            self._lose(name, part, np.setdiff1d(due, np.concatenate([held, gone])))
             detail = "another sink should hold it"
             self._findings += finding("undeclared", name, part.partition, np.setdiff1d(held, due), detail)
             detail = "it expired and was not quarantined"
@@ -223,7 +263,7 @@ class Proof:
                     self._check_payloads(name, part)
                 elif whole is not None:
                     # Another sink of the same rows knows which they are.
-                    self._findings += finding("lost", name, part.partition, np.setdiff1d(whole, held))
+                    self._lose(name, part, np.setdiff1d(whole, held))
                     self._findings += finding("undeclared", name, part.partition, np.setdiff1d(held, whole))
                 else:
                     self._name_others(name, part, held, elsewhere, count)
@@ -238,7 +278,7 @@ class Proof:
         # With the right number of other records, at least one was exchanged.
         short, over = (1, 1) if len(held) == count else (max(count - len(held), 0), max(len(held) - count, 0))
         detail = f"the ledger has {count:,} records in offsets {start:,} to {end:,}"
-        self._findings += finding("lost", name, part.partition, lost, detail, count=short)
+        self._lose(name, part, lost, detail, short)
         self._findings += finding("undeclared", name, part.partition, twice, detail, count=over)
 
     def _check_payloads(self, name: str, part: Slice) -> None:

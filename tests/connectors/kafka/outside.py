@@ -26,6 +26,13 @@ def delete(kafka, topic):
     admin(kafka).delete_topics([topic])[topic].result()
 
 
+def forget(kafka, topic, ends):
+    """Retention takes what lies before these offsets."""
+    asked = [TopicPartition(topic, partition, end) for partition, end in ends.items()]
+    for answer in admin(kafka).delete_records(asked).values():
+        answer.result()
+
+
 def exists(kafka, topic):
     with contextlib.suppress(KafkaException):
         return bool(admin(kafka).describe_topics(TopicCollection([topic]))[topic].result())

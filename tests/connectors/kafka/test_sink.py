@@ -11,6 +11,8 @@ from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, R
 from pydantic import ValidationError
 
 from stillwell.connectors.kafka.sink import Sink
+from stillwell.delivery.forgotten import ANY, NOTHING
+from stillwell.delivery.outcomes import OUTCOMES
 from stillwell.delivery.slice import Advance
 from stillwell.errors import ConnectorError
 from stillwell.kernel.base import QUARANTINE_TRACE, REASON
@@ -116,6 +118,32 @@ def test_a_user_without_the_right_to_write_is_told_so(kafka, topic, tmp_path):
     assert code(caught) == ["refused"]
     assert "Give this user the right" in str(caught.value)
     assert kafka.password not in str(caught.value) + repr(sink) + repr(Sink.Options(**options))
+    sink.close()
+
+
+def test_what_retention_took_is_told_by_the_first_rows_that_are_left(opened, kafka, topic):
+    sink = opened()
+    assert sink.forgotten() == NOTHING
+    for start in (0, 10, 20):
+        sink.write(rows(start, 10), step(start, start + 10))
+    assert sink.forgotten() == NOTHING
+    outside.forget(kafka, topic, {0: 15})
+    kept = offsets(sink)
+    assert 0 < len(kept) < 30
+    forgotten = sink.forgotten()
+    assert (forgotten.most, forgotten.below(0), forgotten.below(1)) == (15, kept[0], ANY)
+
+
+def test_what_lies_beside_is_kept_for_ever_however_the_rows_are(opened, kafka, topic):
+    sink = opened(create={"config": {"retention.ms": 60_000}}).beside("outcomes")
+    sink.open(OUTCOMES)
+    assert outside.settings(kafka, topic)["retention.ms"] == "60000"
+    found = outside.settings(kafka, f"{topic}.outcomes")
+    assert (found["retention.ms"], found["retention.bytes"]) == ("-1", "-1")
+    outside.set_to(kafka, f"{topic}.outcomes", "retention.ms", "60000")
+    with pytest.raises(ConnectorError, match="would forget") as caught:
+        sink.check(OUTCOMES)
+    assert code(caught) == ["not-supported"]
     sink.close()
 
 

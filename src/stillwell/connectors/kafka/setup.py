@@ -21,7 +21,8 @@ HEADERS = 65_536
 """Bytes of a dead letter that are left for its headers: origin, rules, reasons."""
 
 ROWS = {"cleanup.policy": "delete"}
-LETTERS = {**ROWS, "retention.ms": "-1", "retention.bytes": "-1", "max.message.bytes": str(16 << 20)}
+LASTING = {"retention.ms": "-1", "retention.bytes": "-1"}
+LETTERS = {**ROWS, **LASTING, "max.message.bytes": str(16 << 20)}
 """How a topic is made; that of dead letters keeps them for ever, and takes any record that a usual topic takes."""
 
 _SAID = "schema"
@@ -56,7 +57,12 @@ class Said:
 
 
 class Setup:
-    """The topic of rows and that of its marks. `made` is None where no topic may be made."""
+    """The topic of rows and that of its marks. `made` is None where no topic may be made.
+
+    `lasting`: whether the rows must be kept for ever.
+    """
+
+    lasting = False
 
     def __init__(self, cluster: Cluster, rows: Store, beside: Store, marks: Marks, made: Made | None) -> None:
         self._cluster = cluster
@@ -94,6 +100,8 @@ class Setup:
             return f"{kind} {self._rows.name} (new)"
         settings = self._rows.settings()
         self._refuse_compacted(settings)
+        if self.lasting:
+            self._refuse_forgetting(settings)
         return f"{kind} {self._rows.name} ({_told(topic, settings, letters=are_letters(schema))})"
 
     def make(self, schema: pa.Schema) -> pa.Schema:
@@ -149,6 +157,16 @@ class Setup:
                 "not-supported",
                 f"Topic {self._rows.name} is compacted: of the rows of one key it would keep only the newest.",
                 "Write to a topic whose cleanup.policy is delete.",
+            )
+
+    def _refuse_forgetting(self, settings: Mapping[str, str]) -> None:
+        if any(int(settings.get(key, -1)) >= 0 for key in LASTING):
+            raise fail(
+                ConnectorError,
+                "not-supported",
+                f"Topic {self._rows.name} would forget what became of quarantined records: it keeps them for a time.",
+                f"Keep them (`kafka-configs.sh --alter --entity-type topics --entity-name {self._rows.name} "
+                f"--add-config {','.join(f'{key}={value}' for key, value in LASTING.items())}`).",
             )
 
     def _refuse_expiring(self, settings: Mapping[str, str]) -> None:

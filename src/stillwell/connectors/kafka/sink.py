@@ -22,9 +22,10 @@ from stillwell.connectors.kafka.letters import Letters, are_letters
 from stillwell.connectors.kafka.marks import Hands
 from stillwell.connectors.kafka.marks import Marks as TopicOfMarks
 from stillwell.connectors.kafka.rows import Rows, keyed
-from stillwell.connectors.kafka.setup import Made, Setup, missing
+from stillwell.connectors.kafka.setup import LASTING, Made, Setup, missing
 from stillwell.connectors.kafka.store import Store
 from stillwell.connectors.kafka.transaction import DEFAULTS, LARGEST, OWN, Message
+from stillwell.delivery.forgotten import NOTHING, Forgotten
 from stillwell.delivery.slice import Marks
 from stillwell.errors import ConnectorError, StillwellError, did_you_mean, fail
 from stillwell.kernel.program import TRACE_COLUMN
@@ -139,17 +140,39 @@ class Sink:
         for batch in self._rows.batches():
             yield from form.table(batch, columns or said.schema.names).combine_chunks().to_batches()
 
+    def forgotten(self) -> Forgotten:
+        """What the retention of the topic took."""
+        gone = {partition: begin for partition, begin in self._rows.begins().items() if begin}
+        said = self._setup.said() if gone else None
+        if said is None:
+            return NOTHING
+        form = _form(said.schema, None)
+        firsts: dict[int, dict[tuple[str | None, int], int]] = {partition: {} for partition in gone}
+        for batch in self._rows.batches():
+            traces = form.table(batch, [TRACE_COLUMN])[TRACE_COLUMN].to_pylist()
+            for message, trace in zip(batch, traces, strict=True):
+                if message.partition() in firsts and trace["offset"] is not None:
+                    place = trace.get("via"), trace["partition"]
+                    firsts[message.partition()].setdefault(place, trace["offset"])
+        return Forgotten(sum(gone.values()), tuple(firsts.values()))
+
     def ledger(self) -> KafkaLedger:
         """A topic beside this one."""
         self._ledgers.append(KafkaLedger(self._hands, self._books, self._make_ledger))
         return self._ledgers[-1]
 
     def beside(self, name: str) -> Sink:
-        """The sink of what belongs to these rows: the topic `TOPIC.NAME`."""
+        """The sink of what belongs to these rows: the topic `TOPIC.NAME`, kept for ever where it is made."""
+        create = self._options.create
+        if create is not False:
+            told = Create() if create is True else create
+            create = told.model_copy(update={"config": {**told.config, **LASTING}})
         options = self._options.model_copy(
-            update={"topic": f"{self._options.topic}.{name}", "marks": None, "key": None}
+            update={"topic": f"{self._options.topic}.{name}", "marks": None, "key": None, "create": create}
         )
-        return Sink(options, self._place)
+        made = Sink(options, self._place)
+        made._setup.lasting = True
+        return made
 
     def close(self) -> None:
         """Let go of all producers."""

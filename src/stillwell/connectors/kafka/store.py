@@ -102,8 +102,12 @@ class Store:
 
     def holds(self) -> bool:
         """Whether any record lies in it, committed or not."""
-        ends, begins = self._offsets("latest"), self._offsets("earliest")
+        ends, begins = self._offsets("latest"), self.begins()
         return any(end > begins[partition] for partition, end in ends.items())
+
+    def begins(self) -> dict[int, int]:
+        """The first offset of each partition that is still there; none where there is no topic."""
+        return self._offsets("earliest")
 
     def batches(self, release: Release | None = None) -> Iterator[list[Any]]:
         """Every message that is committed when this begins, in lists; nothing where there is no topic.
