@@ -27,8 +27,7 @@ def main() -> int:
     began = time.monotonic()
     scenarios: list[Scenario] = [] if options.no_scenarios else run()
     folder = Path(tempfile.mkdtemp(prefix="stillwell-torture-"))
-    # Dead members are missed sooner than brokers allow by themselves.
-    with lab.up("kafka", folder=folder / "broker", settings={"group.min.session.timeout.ms": "1000"}) as kafka:
+    with lab.up("kafka", folder=folder / "broker") as kafka:
         score = Torture(kafka, folder, options.seed).run(options.kills)
     failed = [one.name for one in scenarios if one.outcome == "failed"]
     if score.holds and not failed:

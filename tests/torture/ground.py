@@ -32,8 +32,8 @@ PATIENCE = 60.0
 
 LONG = pytest.mark.skipif(not os.environ.get("STILLWELL_TORTURE"), reason="takes long: make torture runs it")
 
-QUICK = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}
-"""As short as a broker takes it that was told nothing else."""
+QUICK = {"session.timeout.ms": 2000, "heartbeat.interval.ms": 300}
+"""Dead members are missed soon."""
 
 _SENSOR = re.compile(rb"sensor_[0-9]{3}")
 

@@ -51,6 +51,8 @@ SETTINGS = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
+    # For tests: how soon a member may ask to be missed.
+    "group.min.session.timeout.ms": "1000",
     # After a crash the controller waits so long before it lets the same broker in again.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",

@@ -78,10 +78,10 @@ def test_what_was_committed_is_told_to_the_group(kafka, topic, tmp_path):
 
 def test_who_was_away_too_long_has_lost_its_partitions(kafka, topic, tmp_path):
     create(kafka, topic, 2)
-    quick = {"config": {"session.timeout.ms": 6000, "max.poll.interval.ms": 6000, "heartbeat.interval.ms": 500}}
+    quick = {"config": {"session.timeout.ms": 1500, "max.poll.interval.ms": 1500, "heartbeat.interval.ms": 300}}
     one = Peer(kafka, topic, tmp_path, {}, **quick)
     steps([one], lambda: one.taken)
-    time.sleep(6.8)
+    time.sleep(2.6)
     one.step()
     assert one.lost == [True]
     steps([one], lambda: one.taken == 2)

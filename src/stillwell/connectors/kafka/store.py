@@ -29,6 +29,7 @@ KEYS = {
 }
 _STEP = 0.02
 _SOON = 10.0
+_LOOK = 1.0
 
 Release = Callable[[Any], None]
 """What is done about a transaction that hangs: given a message of it, it ends it."""
@@ -110,7 +111,7 @@ class Store:
         return self._offsets("earliest")
 
     def batches(self, release: Release | None = None) -> Iterator[list[Any]]:
-        """Every message that is committed when this begins, in lists; nothing where there is no topic.
+        """Every message that is committed when this begins, in lists; no more where the topic is not there any more.
 
         Transactions that are open then are waited for: what was committed lies behind what is not. `release` ends those
         that hang; without it they end when their time is over.
@@ -118,11 +119,12 @@ class Store:
         Raises:
             ConnectorError: codes `unreachable`, `refused` and `open-transaction`.
         """
+        topic = self.found()
         waiting = {partition: end for partition, end in self._offsets("latest").items() if end}
-        if not waiting:
+        if not (topic and waiting):
             return
         consumer, seen, moved = self._consumer(dict.fromkeys(waiting, 0)), dict[int, int](), time.monotonic()
-        released = moved
+        looked = released = moved
         try:
             while waiting:
                 messages, reached = self._consume(consumer)
@@ -134,12 +136,24 @@ class Store:
                     moved = released = time.monotonic()
                 elif time.monotonic() - moved > self._patience:
                     raise self._stuck(open_since=moved if waiting.keys() <= seen.keys() else None)
+                elif time.monotonic() - max(looked, moved) > _LOOK:
+                    if self._gone(topic):
+                        return
+                    looked = time.monotonic()
                 elif release and time.monotonic() - released > GRACE:
                     for message in self._hanging({one: seen[one] for one in waiting if one in seen}):
                         release(message)
                     released = time.monotonic()
         finally:
             consumer.close()
+
+    def _gone(self, topic: Topic) -> bool:
+        """Whether it was deleted since: for a moment after that, brokers still say where it ends."""
+        try:
+            now = self.found()
+        except ConnectorError:
+            return False
+        return now is None or now.id != topic.id
 
     def _offsets(self, at: str, *, committed: bool = False) -> dict[int, int]:
         """The `earliest` or `latest` offset by partition, perhaps below any open transaction; none without topic."""
