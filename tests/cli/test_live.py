@@ -152,3 +152,9 @@ def test_the_view_ends_with_a_run_that_fails(monkeypatch, capsys):
     capsys.readouterr()
     time.sleep(0.05)
     assert capsys.readouterr().out == ""
+
+
+def test_what_a_source_waits_for_is_said_and_then_nobody_knows_the_lag(picture):
+    assert picture.line().endswith("  lag 0")
+    picture.waits = lambda: "nobody\nanswers"
+    assert picture.line().endswith("  lag unknown  waiting: nobody\\nanswers")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 import typer
 
 from stillwell._find import find
-from stillwell.connectors.base import Place, Source
+from stillwell.cli._share import shares
+from stillwell.connectors.base import Chunk, Parted, Place, Source
 from stillwell.connectors.files.found import found
 from stillwell.errors import ConnectorError, Problem, StillwellError, Where, fail
 from stillwell.kernel.base import Format
@@ -26,6 +27,9 @@ from stillwell.pipeline.url import built
 
 STDIN = "standard input"
 """What `-` is called."""
+
+MESSAGE = "message"
+"""The unit of what transports carry."""
 
 UNREADABLE = "unreadable"
 """The code of problems with what is there and cannot be read."""
@@ -86,10 +90,25 @@ class Reading:
 
 @dataclass(frozen=True)
 class Part:
-    """Some records of one source, and the number of each: its line, or its row where there are no lines."""
+    """Some records of one source, and the number of each: its line, or its row where there are no lines.
+
+    `unit` is what they are counted in.
+    """
 
     batch: pa.Table
     numbers: npt.NDArray[np.int64]
+    unit: str
+
+    def place(self, row: int) -> dict[str, int]:
+        """Where a record of the batch is, as a person finds it: its line or row; of a message, partition and offset."""
+        if self.unit != MESSAGE:
+            return {self.unit: int(self.numbers[row])}
+        return {name: self.batch[name][row].as_py() for name in ("partition", "offset")}
+
+
+def placed(place: Mapping[str, int]) -> str:
+    """The place of a record in words: `line 7`, or `partition 2 offset 78`."""
+    return " ".join(f"{name} {number}" for name, number in place.items())
 
 
 @dataclass(frozen=True)
@@ -131,24 +150,32 @@ class Data:
         for batch in chain(held, self._batches()):
             taken = self._lines(batch)
             ends = number + np.cumsum(taken)
-            yield Part(batch, ends - taken)
+            yield Part(batch, ends - taken, self.unit)
             number = int(ends[-1])
 
     def _batches(self) -> Iterator[pa.Table]:
         wanted = 10_000
         with legible(self.name):
             self.source.open()
+        if self.limit is not None and isinstance(self.source, Parted):
+            with legible(self.name):
+                yield from shares(self.source, self.limit, self._read)
+            return
+        with legible(self.name):
             if self.source.replayable:
                 self.source.seek({})
         left = sys.maxsize if self.limit is None else self.limit
         while left and not self.source.finished:
-            with legible(self.name):
-                chunk = self.source.read(min(wanted, left))
+            chunk = self._read(min(wanted, left))
             if chunk is not None and len(chunk.table):
                 table = chunk.table.slice(0, left)
                 left -= len(table)
                 yield table
                 wanted = max(1, min(_MOST_RECORDS, _MOST_BYTES * len(table) // max(1, table.nbytes)))
+
+    def _read(self, records: int) -> Chunk | None:
+        with legible(self.name):
+            return self.source.read(records)
 
     def _lines(self, batch: pa.Table) -> npt.NDArray[np.int64]:
         """How many lines each record takes: a quoted cell may hold line ends."""
@@ -198,7 +225,7 @@ def _meant(name: str, reading: Reading, told: Any, place: Place, problems: list[
         # What comes while it is looked at would never end.
         stream, _ = built(name, "Source", place, until="end", **({"format": told} if told else {}))
         stream.check()
-        yield Data(name, stream, "message")
+        yield Data(name, stream, MESSAGE)
         return
     path = place.path(name)
     if (path / "_delta_log").is_dir():

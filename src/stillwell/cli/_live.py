@@ -30,6 +30,7 @@ class Picture:
     lag: int | None = None
     rules: Counter[str] = field(default_factory=Counter)
     groups: Counter[str] = field(default_factory=Counter)
+    waits: Callable[[], str] = lambda: ""
     fresh: deque[tuple[str, str, str, str]] = field(default_factory=lambda: deque(maxlen=4))
 
     def see(self, progress: Progress) -> None:
@@ -60,8 +61,10 @@ class Picture:
     def line(self) -> str:
         """All of it in one line."""
         share = f"accepted {self.accepted / self.read:.1%}" if self.read else "waiting for records"
-        lag = "" if self.lag is None else f"  lag {self.lag:,}"
-        return f"{self.seconds:6.1f} s  read {self.read:,}  {self.rate:,.0f} rec/s  {share}{lag}"
+        waits = self.waits()
+        lag = "  lag unknown" if waits else "" if self.lag is None else f"  lag {self.lag:,}"
+        told = f"  waiting: {shown(waits)}" if waits else ""
+        return f"{self.seconds:6.1f} s  read {self.read:,}  {self.rate:,.0f} rec/s  {share}{lag}{told}"
 
     def frame(self, title: str, output: Output) -> list[str]:
         """All of it in a few lines of 80 columns."""

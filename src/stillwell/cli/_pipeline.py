@@ -13,6 +13,7 @@ from typing import Any
 
 from stillwell.cli._live import Picture, drawn
 from stillwell.cli.base import Output
+from stillwell.connectors.base import Waiting
 from stillwell.engines.base import Progress, Summary
 from stillwell.errors import StillwellError, fail
 from stillwell.pipeline.load import load
@@ -42,7 +43,8 @@ def planned(path: Path | None, settings: Sequence[str], output: Output) -> Plan:
 
 def watched(made: Plan, output: Output, *, quiet: bool, watch: Callable[[Progress], None] | None = None) -> Summary:
     """Run a plan, drawing how it goes; the first interruption finishes the open epoch, a second one ends it at once."""
-    picture = Picture()
+    source = made.job.source
+    picture = Picture(waits=lambda: source.waits if isinstance(source, Waiting) else "")
 
     def see(progress: Progress) -> None:
         picture.see(progress)
@@ -108,8 +110,8 @@ def say_summary(summary: Summary, output: Output) -> None:
     output.say("─" * 80)
     output.say(f"read {summary.read:,} = accepted {summary.accepted:,} + quarantined {summary.quarantined:,}   {kept}")
     rate = summary.read / max(summary.seconds, 1e-3)
-    parts = [f"{summary.epochs:,} epochs", f"warned {summary.warned:,}", f"repaired {summary.repaired:,}"]
-    parts += [f"{summary.recovered:,} epochs of an earlier run finished"] if summary.recovered else []
+    parts = [_epochs(summary.epochs), f"warned {summary.warned:,}", f"repaired {summary.repaired:,}"]
+    parts += [f"{_epochs(summary.recovered)} of an earlier run finished"] if summary.recovered else []
     output.say(" · ".join([*parts, f"{summary.seconds:.1f} s", f"{rate:,.0f} records/s"]))
     for gap in summary.gaps[:_GAPS]:
         output.say(
@@ -124,3 +126,7 @@ def say_summary(summary: Summary, output: Output) -> None:
             output.paint(f"stopped by {stop.rule}, partition {stop.partition} offset {stop.offset:,}", "bad")
             + ": that record is quarantined; a new run goes on after this epoch"
         )
+
+
+def _epochs(count: int) -> str:
+    return f"{count:,} epoch{'s' * (count != 1)}"

@@ -111,6 +111,34 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Parted(Protocol):
+    """What a source also has that knows how much is left, and can leave partitions out."""
+
+    @property
+    def left(self) -> Mapping[int, int]:
+        """Offsets that are left to be read, by partition, of a source that ends; those that are done are not named."""
+        ...
+
+    def seek(self, positions: Mapping[int, Position]) -> None:
+        """As every source."""
+        ...
+
+    def seek_only(self, positions: Mapping[int, Position]) -> None:
+        """As `seek`, and of partitions that are not named nothing is read."""
+        ...
+
+
+@runtime_checkable
+class Waiting(Protocol):
+    """What a source also has that may have to wait for others."""
+
+    @property
+    def waits(self) -> str:
+        """For what nothing can be read now, in words; empty where it is not so. Asked from any thread."""
+        ...
+
+
+@runtime_checkable
 class Informed(Protocol):
     """What a source also has that wants to know what was committed."""
 

@@ -96,3 +96,17 @@ def test_a_member_that_did_not_join_reads_all_again(kafka, topic, tmp_path):
     found.open()
     assert sorted(read_again(found, intent(10, 20, partition=1))["offset"].to_pylist()) == list(range(10, 20))
     found.close()
+
+
+def test_who_has_to_wait_for_the_group_says_so(kafka, topic, tmp_path):
+    create(kafka, topic, 1)
+    one = Peer(kafka, topic, tmp_path, {})
+    assert one.source.waits == f"group {topic} deals its partitions out anew"
+    steps([one], lambda: one.taken)
+    assert one.source.waits == ""
+    two = Peer(kafka, topic, tmp_path, {})
+    steps([one, two], lambda: two.taken and one.taken == 2)
+    waits = f"group {topic} has no partition for this process: others have them all"
+    assert sorted([one.source.waits, two.source.waits]) == ["", waits]
+    one.source.close()
+    two.source.close()

@@ -178,7 +178,7 @@ def _judged(data: Data, kernel: Kernel, clock: dt.datetime, told: Told, found: F
             for tell in told:
                 tell(judged)
         else:
-            found.add_counts(data, kernel.count(part.batch, clock, samples=found.most), part.numbers)
+            found.add_counts(data, kernel.count(part.batch, clock, samples=found.most), part)
         yield
 
 

@@ -123,7 +123,7 @@ def _plain_rule(one: RuleFound, answer: Answer) -> dict[str, Any]:
 
 
 def _plain_sample(sample: Sample) -> dict[str, Any]:
-    where = {"data": sample.data, sample.unit: sample.number, "field": sample.field, "seen": sample.seen}
+    where = {"data": sample.data, **sample.place, "field": sample.field, "seen": sample.seen}
     return where | ({"expected": sample.expected} if sample.expected is not None else {})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TypeAlias
 
 import numpy as np
@@ -24,8 +25,7 @@ class Sample:
     """One record that broke or mended a rule: where it is, and what was seen and expected there."""
 
     data: str
-    unit: str
-    number: int
+    place: Mapping[str, int]
     field: str
     seen: str | None
     expected: str | None
@@ -74,11 +74,12 @@ class Found:
         self.several += pc.sum(pc.greater(pc.list_value_length(reasons), 1)).as_py() or 0
         trace = _whole(judged.accepted["_stillwell"])
         warnings, repairs = pc.struct_field(trace, "warnings"), pc.struct_field(trace, "repairs")
-        self._keep(self.samples, data, [(reasons, part.numbers[rejected]), (warnings, part.numbers[~rejected])])
-        self._keep(self.repairs, data, [(repairs, part.numbers[~rejected])])
+        bad, good = np.flatnonzero(rejected), np.flatnonzero(~rejected)
+        self._keep(self.samples, data, part, [(reasons, bad), (warnings, good)])
+        self._keep(self.repairs, data, part, [(repairs, good)])
 
-    def add_counts(self, data: Data, counts: Counts, numbers: npt.NDArray[np.int64] | None) -> None:
-        """Add what was counted in records of these numbers; None for a whole file of rows, counted from 1."""
+    def add_counts(self, data: Data, counts: Counts, part: Part | None) -> None:
+        """Add what was counted in these records; None for a whole file of rows, counted from 1."""
         self.read += counts.read
         self.formats.add(data.format.name)
         self.accepted += counts.accepted
@@ -91,33 +92,35 @@ class Found:
         for kept, examples in ((self.samples, counts.samples), (self.repairs, counts.repairs)):
             for rule, some in examples.items():
                 for one in some[: self.most - len(kept[rule])]:
-                    number = one.place + 1 if numbers is None else int(numbers[one.place])
-                    kept[rule].append(Sample(data.name, data.unit, number, one.field, one.seen, one.expected))
+                    place = {data.unit: one.place + 1} if part is None else part.place(one.place)
+                    kept[rule].append(Sample(data.name, place, one.field, one.seen, one.expected))
 
     def _count(self, rules: Mapping[str, RuleCount]) -> None:
         self.rules |= {name: self.rules.get(name, RuleCount()) + count for name, count in rules.items()}
 
-    def _keep(self, kept: dict[str, list[Sample]], data: Data, parts: list[_Lists]) -> None:
+    def _keep(self, kept: dict[str, list[Sample]], data: Data, part: Part, lists: list[_Lists]) -> None:
         """Keep the first entries of each rule, which are lists of structs, one list a record."""
-        found: dict[str, list[Sample]] = defaultdict(list)
-        for lists, numbers in parts:
-            entries, records = lists.flatten(), pc.list_parent_indices(lists).to_numpy()
+        found: dict[str, list[tuple[int, Sample]]] = defaultdict(list)
+        for one, rows in lists:
+            entries, records = one.flatten(), pc.list_parent_indices(one).to_numpy()
             rules = pc.struct_field(entries, "rule").dictionary_encode()
             codes = rules.indices.to_numpy()
             for code, rule in enumerate(rules.dictionary.to_pylist()):
                 missing = max(0, self.most - len(kept[rule]))
                 for at in np.flatnonzero(codes == code)[:missing]:
-                    found[rule].append(_sample(data, int(numbers[records[at]]), entries[int(at)].as_py()))
+                    row = int(rows[records[at]])
+                    found[rule].append((row, _sample(data, part.place(row), entries[int(at)].as_py())))
         for rule, samples in found.items():
-            kept[rule] += sorted(samples, key=lambda sample: sample.number)[: self.most - len(kept[rule])]
+            first = sorted(samples, key=itemgetter(0))[: self.most - len(kept[rule])]
+            kept[rule] += [sample for _, sample in first]
 
 
 _Lists: TypeAlias = tuple[pa.ListArray, npt.NDArray[np.int64]]
 
 
-def _sample(data: Data, number: int, entry: Mapping[str, str | None]) -> Sample:
+def _sample(data: Data, place: Mapping[str, int], entry: Mapping[str, str | None]) -> Sample:
     seen = entry["seen"] if "seen" in entry else entry["before"]
-    return Sample(data.name, data.unit, number, entry["field"] or "", seen, entry.get("expected"))
+    return Sample(data.name, place, entry["field"] or "", seen, entry.get("expected"))
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

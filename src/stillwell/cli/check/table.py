@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stillwell.cli._contract import DEFAULT, title
-from stillwell.cli._data import STDIN
+from stillwell.cli._data import STDIN, placed
 from stillwell.cli.base import Outcome, Output, shown
 from stillwell.cli.check.answer import Answer, RuleFound
 from stillwell.cli.check.found import Sample
@@ -102,7 +102,7 @@ def _table(rows: list[_Row], read: int, output: Output) -> Iterator[str]:
 
 
 def _example(sample: Sample, several: bool) -> str:
-    where = (f"{shown(sample.data)} " if several else "") + f"{sample.unit} {sample.number}"
+    where = (f"{shown(sample.data)} " if several else "") + placed(sample.place)
     seen = "nothing" if sample.seen is None else _short(sample.seen)
     if sample.expected is None:
         return f"{where}: was {seen}"

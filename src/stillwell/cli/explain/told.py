@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from stillwell.api import as_batch
-from stillwell.cli._data import DataFormat, Part, Reading, opened
+from stillwell.cli._data import DataFormat, Reading, opened, placed
 from stillwell.cli.base import Output, shown
 from stillwell.cli.explain.asked import source
 from stillwell.contract.model import Contract
@@ -31,8 +31,7 @@ _LARGEST_DOCUMENT = 16 << 20
 class Told:
     """One record: where it is, its verdict, and its reasons (warnings, where it was accepted) and repairs."""
 
-    unit: str
-    number: int
+    place: Mapping[str, int]
     quarantined: bool
     reasons: tuple[dict[str, Any], ...]
     repairs: tuple[dict[str, Any], ...]
@@ -54,7 +53,7 @@ class Told:
             if only in (None, one["rule"])
         )
         repairs = [one for one in self.repairs if only in (None, one["rule"])]
-        return {self.unit: self.number, "verdict": self.verdict, "reasons": list(reasons), "repairs": repairs}
+        return {**self.place, "verdict": self.verdict, "reasons": list(reasons), "repairs": repairs}
 
 
 def judged(contract: Contract, name: str, reading: Reading, clock: dt.datetime, state: Path) -> Iterator[Told]:
@@ -65,16 +64,17 @@ def judged(contract: Contract, name: str, reading: Reading, clock: dt.datetime, 
     """
     document = _document(name, reading)
     if document is not None:
-        yield from _told(Kernel(contract).judge(as_batch(document[1][:MOST]), clock), document[0], range(1, MOST + 1))
+        places = ({document[0]: number} for number in range(1, MOST + 1))
+        yield from _told(Kernel(contract).judge(as_batch(document[1][:MOST]), clock), places)
         return
     with opened([name], reading, state) as inputs:
         left = MOST
         for one in inputs:
             kernel = Kernel(contract, format=one.format)
             for part in one.parts():
-                few = Part(part.batch.slice(0, left), part.numbers[:left])
-                yield from _told(kernel.judge(few.batch, clock), one.unit, few.numbers.tolist())
-                left -= len(few.batch)
+                few = part.batch.slice(0, left)
+                yield from _told(kernel.judge(few, clock), map(part.place, range(len(few))))
+                left -= len(few)
                 if not left:
                     return
 
@@ -84,7 +84,7 @@ def lines(contract: Contract, records: list[Told], only: str | None, output: Out
     rules = {rule.name: rule for rule in rule_list(contract)}
     for one in records:
         style = "bad" if one.quarantined else "warn" if one.reasons or one.repairs else "good"
-        yield f"{one.unit} {one.number}: {output.paint(one.verdict, style)}"
+        yield f"{placed(one.place)}: {output.paint(one.verdict, style)}"
         for reason in (reason for reason in one.reasons if only in (None, reason["rule"])):
             mark = output.paint("!", "warn") if reason["severity"] == "warn" else output.paint("✗", "bad")
             field = f"{shown(reason['field'])} " if reason["field"] else ""
@@ -122,16 +122,16 @@ def _parsed(content: bytes) -> tuple[str, list[Any]] | None:
     return ("record", [json.dumps(one, ensure_ascii=False) for one in found]) if isinstance(found, list) else None
 
 
-def _told(judged: Judged, unit: str, numbers: Any) -> Iterator[Told]:
+def _told(judged: Judged, places: Iterable[Mapping[str, int]]) -> Iterator[Told]:
     rejected = iter(judged.quarantined["reasons"].to_pylist())
     trace: pa.ChunkedArray = judged.accepted["_stillwell"]
     accepted = iter(trace.to_pylist())
-    for number, verdict in zip(numbers, judged.verdicts.to_pylist(), strict=False):
+    for place, verdict in zip(places, judged.verdicts.to_pylist(), strict=False):
         if verdict == QUARANTINED:
-            yield Told(unit, number, True, tuple(next(rejected)), ())
+            yield Told(place, True, tuple(next(rejected)), ())
         else:
             one = next(accepted)
-            yield Told(unit, number, False, tuple(one["warnings"] or ()), tuple(one["repairs"] or ()))
+            yield Told(place, False, tuple(one["warnings"] or ()), tuple(one["repairs"] or ()))
 
 
 def _seen(seen: str | None) -> str:

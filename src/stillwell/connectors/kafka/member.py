@@ -22,6 +22,7 @@ class Member(Source):
         self._let_go: Callable[[bool], None] | None = None
         self._term = 0
         self._partitions: frozenset[int] = frozenset()
+        self._given = False
         self._committed: dict[int, int] = {}
 
     def join(self, let_go: Callable[[bool], None]) -> None:
@@ -41,6 +42,18 @@ class Member(Source):
         """The partitions that the group gave us."""
         return self._partitions
 
+    @property
+    def waits(self) -> str:
+        """Whether brokers are away, or the group has nothing for us, or not yet."""
+        group = f"group {self._options.group}"
+        if told := super().waits:
+            return told
+        if self._let_go is None or (self._sought and self._partitions):
+            return ""
+        if self._given:
+            return f"{group} has no partition for this process: others have them all"
+        return f"{group} deals its partitions out anew"
+
     def _ours(self) -> frozenset[int]:
         return self._partitions if self._let_go else super()._ours()
 
@@ -54,7 +67,7 @@ class Member(Source):
         if not all(self._numbering.knows(place) for place in places):
             self._survey.begin()
         self._partitions = frozenset(self._numbering.number(place) for place in places if self._numbering.knows(place))
-        self._sought = False
+        self._sought, self._given = False, True
         self._term += 1
 
     def _revoked(self, consumer: Any, _given: list[Any]) -> None:
@@ -67,7 +80,7 @@ class Member(Source):
         if self._let_go and not self._closed.is_set():
             self._let_go(lost)
             self._tell()
-        self._partitions, self._sought = frozenset(), False
+        self._partitions, self._sought, self._given = frozenset(), False, False
         self._reading.forget()
         consumer.unassign()
 

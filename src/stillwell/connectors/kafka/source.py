@@ -181,6 +181,7 @@ class Source:
         trouble = self._cluster.trouble
         if not silent:
             trouble.forget()
+            trouble.back()
         if not (silent and trouble.certain):
             self._refused_since = None
         elif self._refused_since is None:
@@ -207,9 +208,21 @@ class Source:
         at = self._reading.positions
         return all(at.get(number, end) >= end for number, end in self._ends.items())
 
+    @property
+    def left(self) -> Mapping[int, int]:
+        """With `until: end`: the offsets that are left of each partition that is read."""
+        at = self._reading.positions if self._ends and self._sought else {}
+        ends = self._ends or {}
+        return {number: ends[number] - here for number, here in at.items() if ends.get(number, 0) > here}
+
+    @property
+    def waits(self) -> str:
+        """Whether brokers are away."""
+        return f"none of the brokers {self._cluster.brokers} answers" if self._cluster.trouble.away else ""
+
     def lag(self) -> int | None:
-        """Messages that wait in our partitions, by what the last fetches told."""
-        return self._reading.lag
+        """Messages that wait in our partitions, by what the last fetches told; None while brokers are away."""
+        return None if self._cluster.trouble.away else self._reading.lag
 
     def close(self) -> None:
         """Leave the cluster; what is read in this moment is waited for."""

@@ -68,7 +68,10 @@ class Survey:
             found = look.result()
         except (StillwellError, library().KafkaException):
             # Brokers that are away tell nothing of their topics.
+            self._cluster.trouble.away = True
+            self._due = min(self._due, time.monotonic() + _AGAIN)
             return frozenset()
+        self._cluster.trouble.back()
         return self._take(found)
 
     def _take(self, found: dict[str, Topic]) -> frozenset[int]:

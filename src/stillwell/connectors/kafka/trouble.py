@@ -102,6 +102,7 @@ class Trouble(logging.Handler):
         self._kept: collections.deque[str] = collections.deque(maxlen=50)
         self._quiet_until = 0.0
         self.running = False  # somebody reads, and is told when that ends for a while
+        self.away = False  # whether nobody answers, as far as is known
         self.logger = logging.Logger("librdkafka", logging.DEBUG)  # noqa: LOG001 - it is no part of the tree, on purpose
         self.logger.addHandler(self)
 
@@ -118,7 +119,9 @@ class Trouble(logging.Handler):
         LOG.debug("%s", text)
         if error.name() != "_ALL_BROKERS_DOWN":
             self._keep(text)
-        elif self.running and time.monotonic() > self._quiet_until:
+            return
+        self.away = True
+        if self.running and time.monotonic() > self._quiet_until:
             self._quiet_until = time.monotonic() + _QUIET
             AWAY.warning("None of the brokers %s answers; reading goes on when one does.", self._brokers)
 
@@ -131,6 +134,10 @@ class Trouble(logging.Handler):
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
+
+    def back(self) -> None:
+        """Somebody answers."""
+        self.away = False
 
     def forget(self) -> None:
         """What went wrong so far does not matter any more."""
