@@ -21,6 +21,8 @@ _FOREIGN = (
 )
 _UNIT = re.compile(r"\\.|\[(?:\^?\](?:\\.|[^\]\\])*|(?:\\.|[^\]\\])*)\]|[^\\\[]+|.", re.DOTALL)
 
+_ODD_IN_CLASS = re.compile(r"(?<!\\)(?:\\\\)*\\(?![afnrtvdswDSWpPx0])[A-Za-z0-9]")
+
 
 def pattern(text: str) -> str:
     """The pattern itself, when it is in the portable part of RE2.
@@ -39,6 +41,8 @@ def pattern(text: str) -> str:
     for foreign, words in _FOREIGN:
         if re.search(foreign, bare):
             raise Unreadable(f"The pattern uses {words}, which RE2 has not.", "Write it without, or as a rule.")
+    if any(_ODD_IN_CLASS.search(unit) for unit in _UNIT.findall(text) if unit.startswith("[")):
+        raise Unreadable("The pattern has an escape in brackets that RE2 does not know.", "Write the character itself.")
     if any(int(count) > 1000 for count in re.findall(r"\{(\d+)", outside) + re.findall(r"\{\d*,(\d+)", outside)):
         raise Unreadable(
             "The pattern repeats more than 1000 times, which RE2 refuses.", "Use `max_length` for lengths."

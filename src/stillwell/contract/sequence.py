@@ -65,7 +65,7 @@ _COMMON = (
 )
 
 SEQUENCE_RULES = {kind: Thing(f"a sequence rule of kind {kind}", (*_COMMON, *keys)) for kind, keys in KINDS.items()}
-_OWN = {key.name for key in _COMMON} - {"where", "repair"}
+_OWN = {key.name for key in _COMMON} - {"where", "repair", "history"}
 
 
 def read_sequence(

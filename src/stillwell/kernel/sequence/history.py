@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +17,7 @@ from stillwell.kernel.compiled import library
 from stillwell.kernel.flags import Mask
 from stillwell.kernel.sequence.columns import Columns
 from stillwell.kernel.sequence.rules import KINDS, OF, Step, steps
-from stillwell.kernel.sequence.state import CSet, CState, PartitionState, Shape
+from stillwell.kernel.sequence.state import NEVER, Arrays, CSet, CState, PartitionState, Shape
 
 MOST_KEYS = 1_000_000
 """Keys of a partition that are remembered, where nobody says how many."""
@@ -78,6 +80,16 @@ class Layout:
         self.shapes = [self._shape([step for step in keyed if step.key == key]) for key in keys]
         self.shapes += [Shape(1, lazy=True, horizon=step.within) for step in once]
 
+    def parts(self) -> list[tuple[tuple[str, ...], str, dict[str, tuple[int, int]]]]:
+        """Of each set its key, the rule that has it to itself, and by rule (its digest) its first word and how many."""
+        found = []
+        for number, key in enumerate(self.sets):
+            sharing = [step for step in self.steps if self.set_of.get(step.name) == number]
+            own = sharing[0].digest if self.shapes[number].lazy else ""
+            places = {step.digest: (self.words[step.name], step.words) for step in sharing if step.name in self.words}
+            found.append((key, own, places))
+        return found
+
     def _shape(self, sharing: list[Step]) -> Shape:
         # The first word is when a key was last heard of.
         stride = 1
@@ -136,6 +148,34 @@ class History:
             self.partitions[partition] = PartitionState(self.layout.shapes, self._most)
         return self.partitions[partition]
 
+    def saved(self, partition: int) -> Arrays:
+        """What changed of a partition since it was saved last, in plain arrays."""
+        layout = json.dumps(self.layout.parts()).encode()
+        return {**self.of(partition).saved(), "layout": np.frombuffer(layout, np.uint8)}
+
+    def restore(self, partition: int, saved: Sequence[Arrays]) -> None:
+        """Go on where a partition was saved: from what held all of it on, each part in its order.
+
+        Rules that are still the same remember what they did; those that are new begin.
+        """
+        had = [(tuple(key), own, places) for key, own, places in json.loads(saved[0]["layout"].tobytes())]
+        have = self.layout.parts()
+        state = self.of(partition)
+        for arrays in saved:
+            state.restore(arrays if had == have else _moved(arrays, had, have, self.layout.shapes))
+        if had != have:
+            state.save_all()
+
+    def under(self, contract: Contract) -> History:
+        """The same history for another contract."""
+        other = History(contract, self._most)
+        for number, state in self.partitions.items():
+            state.save_all()
+            other.restore(number, [self.saved(number)])
+            state.save_all()
+            other.of(number).save_all()
+        return other
+
     def _run(self, state: PartitionState, offset: npt.NDArray[np.int64], columns: Columns, said: Said) -> None:
         keys = [(np.ascontiguousarray(hashes), there.view(np.uint8)) for hashes, there in columns.keys]
         rules, kept = self._rules(columns, said)
@@ -192,3 +232,26 @@ class History:
                 )
             )
         return (_CRule * len(rules))(*rules), kept
+
+
+_Parts = Sequence[tuple[tuple[str, ...], str, Mapping[str, Sequence[int]]]]
+
+
+def _moved(arrays: Arrays, had: _Parts, have: _Parts, shapes: Sequence[Shape]) -> Arrays:
+    """What was saved, with each rule's words where they are now; what nobody remembers any more is left out."""
+    moved: dict[str, npt.NDArray[Any]] = {"partition": arrays["partition"]}
+    for number, ((key, own, places), shape) in enumerate(zip(have, shapes, strict=True)):
+        old = next((at for at, one in enumerate(had) if one[:2] == (key, own)), None)
+        if old is None:
+            slots, hashes = np.zeros(0, np.int64), np.zeros((0, 2), np.uint64)
+            words = np.zeros((0, shape.stride), np.int64)
+        else:
+            slots, hashes, before = (arrays[f"{old}.{part}"] for part in ("slots", "hashes", "words"))
+            words = np.full((len(slots), shape.stride), NEVER)
+            words[:, 0] = before[:, 0]
+            for digest, (first, count) in places.items():
+                if digest in had[old][2]:
+                    was, _ = had[old][2][digest]
+                    words[:, first : first + count] = before[:, was : was + count]
+        moved |= {f"{number}.slots": slots, f"{number}.hashes": hashes, f"{number}.words": words}
+    return moved

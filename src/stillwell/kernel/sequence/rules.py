@@ -146,8 +146,7 @@ class _Parameters:
         if kind in ("late", "gap"):
             return {"within": self._time("max")}
         if kind == "count":
-            most = self._limit() if self.limits.max is not None else self._limit() - 1
-            return {"within": self._time("within"), "count": self._whole(most, MOST_COUNTED)}
+            return {"within": self._time("within"), "count": self._whole(self._limit(), MOST_COUNTED)}
         if kind == "spike":
             return {"count": self._whole(self.rule.options.get("records", 5), MOST_SPIKE), "limit": self._limit()}
         if kind == "session":
