@@ -25,6 +25,7 @@ from stillwell.contract.load import parse
 from stillwell.contract.model import Contract
 from stillwell.delivery.again import Rejudge
 from stillwell.delivery.audit import Audit, Audited
+from stillwell.delivery.memory import Memory
 from stillwell.engines.base import EpochLimits, Job, Progress, Summary
 from stillwell.engines.embedded import Engine, EngineOptions, flow
 from stillwell.kernel import Kernel
@@ -248,7 +249,7 @@ class Stage:
                 {name: sinks[name] for name in self.accepted},
                 {name: sinks[name] for name in self.quarantine},
                 source,
-                Rejudge(ledger, kernels[0], make),
+                Rejudge(ledger, kernels[0], make, Memory(contract())),
             ).run()
         finally:
             for one in (*sinks.values(), *kernels, *([source] if source else [])):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from stillwell.contract.load import parse
 from stillwell.contract.model import Contract
 from stillwell.delivery.intent import Intent
 from stillwell.delivery.ledger import Ledger
+from stillwell.delivery.memory import Memory
 from stillwell.delivery.slice import Position
 from stillwell.kernel import Judged, Kernel
 
@@ -167,15 +169,42 @@ _NO_RECORDS = pa.table(
 
 
 class Rejudge:
-    """Judges by the contract that an intent names: `kernel` serves its own, `make` gives one for any other."""
+    """Judges by the contract that an intent names: `kernel` serves its own, `make` gives one for any other.
 
-    def __init__(self, ledger: Ledger, kernel: Kernel, make: Callable[[Contract], Kernel]) -> None:
+    Sequence rules go by `memory`, intent after intent; without one they are not evaluated.
+    """
+
+    def __init__(
+        self, ledger: Ledger, kernel: Kernel, make: Callable[[Contract], Kernel], memory: Memory | None = None
+    ) -> None:
         self._ledger = ledger
         self._make = make
         self._kernels = {digest(kernel.contract): kernel}
+        self._memory = memory
 
     def __call__(self, batch: pa.Table, intent: Intent) -> Judged:
-        """Judge a batch under the contract and the clock of an intent."""
+        """Judge a batch under the contract and the clock of an intent.
+
+        The facts leave out partitions of which it is not known what sequence rules would have to remember.
+        """
+        kernel = self._kernel(intent)
+        if self._memory is None:
+            return kernel.judge(batch, intent.clock, history=False)
+        if not kernel.contract.sequence:
+            self._memory.pass_over(intent)
+            return kernel.judge(batch, intent.clock)
+        certain = self._memory.begins(intent)
+        judged = kernel.judge(batch, intent.clock, self._memory.under(kernel.contract))
+        facts = {partition: facts for partition, facts in judged.facts.items() if partition in certain}
+        same = {part.partition for part in intent.slices if facts.get(part.partition) == part.facts}
+        self._memory.reach(intent, same)
+        return dataclasses.replace(judged, facts=facts)
+
+    def contract(self, intent: Intent) -> Contract:
+        """The contract that an intent names."""
+        return self._kernel(intent).contract
+
+    def _kernel(self, intent: Intent) -> Kernel:
         if intent.contract not in self._kernels:
             self._kernels[intent.contract] = self._make(parse(self._ledger.contract_text(intent.contract)))
-        return self._kernels[intent.contract].judge(batch, intent.clock)
+        return self._kernels[intent.contract]

@@ -86,6 +86,11 @@ class Delivery:
         """
         return [intent for intent in self._intents if any(self._lacks(holder, intent) for holder in self._marks)]
 
+    def settled(self) -> list[Intent]:
+        """The intents before the first unfinished one, oldest first."""
+        unfinished = self.unfinished()
+        return self._intents[: self._intents.index(unfinished[0])] if unfinished else list(self._intents)
+
     def _lacks(self, holder: Holder, intent: Intent) -> bool:
         held = self._marks[holder]
         return any(held.get(self._identity.mark(part.partition), 0) < part.end.offset for part in intent.slices)
@@ -98,11 +103,12 @@ class Delivery:
         *,
         gaps: Sequence[Gap] = (),
         columns: str = "",
+        history: str = "",
     ) -> Intent:
         """Declare an epoch that was judged and write it.
 
         `ends` are the positions after its records, `gaps` what the source had forgotten within them, `columns` those of
-        delimited text.
+        delimited text, `history` the word under which it was saved what sequence rules remember.
 
         Raises:
             Fenced: when another writer took over; nothing more may be written then.
@@ -121,6 +127,7 @@ class Delivery:
             clock,
             tuple(gaps),
             columns,
+            history,
         )
         _refuse_unconserved(intent)
         self._declare(intent)

@@ -19,7 +19,7 @@ class Intent:
     `clock` is the ingest time of records whose envelope has none. `contract` is the digest of the contract,
     whose text the ledger keeps. `versions` are those of the libraries that a verdict may depend on. `gaps` are what the
     source had forgotten within the slices. `columns` are those of delimited text, as JSON: quarantined lines do not
-    tell them.
+    tell them. `history` is the word under which it was saved what sequence rules remember at its end.
     """
 
     pipeline: str
@@ -30,6 +30,7 @@ class Intent:
     clock: dt.datetime
     gaps: tuple[Gap, ...] = ()
     columns: str = ""
+    history: str = ""
 
     def advances(self) -> dict[str, Advance]:
         """How every sink's marks move when this epoch is written."""

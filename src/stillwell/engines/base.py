@@ -20,6 +20,7 @@ from stillwell.connectors.base import Sink, Source
 from stillwell.contract.model import Contract
 from stillwell.delivery.slice import Gap
 from stillwell.kernel.base import Judged, Stop
+from stillwell.kernel.sequence.history import MOST_KEYS
 from stillwell.kernel.tally import Tally
 
 
@@ -37,7 +38,8 @@ class Job:
     """A planned pipeline: everything that an engine needs to run it, already checked.
 
     `accepted[0]` holds the ledger. `window` and `group` are those of the tally; `memory` bounds the kernel (for example
-    "1GiB"); `hash_key` is the key of sensitive fields that are hashed; a sink that fails is tried again for `patience`.
+    "1GiB"); `hash_key` is the key of sensitive fields that are hashed; a sink that fails is tried again for `patience`;
+    of each partition so many `keys` are remembered.
     """
 
     pipeline: str
@@ -52,6 +54,7 @@ class Job:
     group: tuple[str, ...] = ()
     hash_key: bytes | None = field(default=None, repr=False)
     patience: dt.timedelta = dt.timedelta(0)
+    keys: int = MOST_KEYS
 
 
 @dataclass(frozen=True)

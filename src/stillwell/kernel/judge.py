@@ -128,8 +128,9 @@ class Kernel:
     def count(self, data: pa.Table | Scan, clock: dt.datetime | None = None, *, samples: int = 1) -> Counts:
         """Count what `judge` would say of a batch, or of a Parquet file, without any rows coming out.
 
-        `samples` is how many examples of each broken rule are kept.
+        `samples` is how many examples of each broken rule are kept. Sequence rules are not counted: `judge` then.
         """
+        assert self._sequence is None, "who counts rows knows no history"
         clock = clock or dt.datetime.now(dt.UTC)
         if isinstance(data, Scan):
             return self._count_scan(data, clock, samples)

@@ -12,6 +12,7 @@ from stillwell.contract.load import parse
 from stillwell.contract.model import Contract
 from stillwell.delivery.again import Readable, Rejudge
 from stillwell.delivery.audit import Aftermath, Audit, Audited, Judge, Later
+from stillwell.delivery.memory import Memory
 from stillwell.delivery.numbered import Numbered
 from stillwell.delivery.replay import rehearing
 from stillwell.errors import PipelineError, StillwellError, fail
@@ -55,7 +56,7 @@ def _audit(plan: Plan, closing: ExitStack) -> Audited:
     source = _readable(plan)
     own = [one for one in intents if source is not None and one.source == job.source.identity]
     accepted, quarantine = _named(pipeline.accepted, job.accepted), _named(pipeline.quarantine, job.quarantine)
-    judge = Rejudge(ledger, make(job.contract), make)
+    judge = Rejudge(ledger, make(job.contract), make, Memory(job.contract, most=job.keys))
     return Audit(own or intents, accepted, quarantine, source if own else None, judge, aftermath).run()
 
 

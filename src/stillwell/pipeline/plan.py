@@ -156,6 +156,7 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
             epoch=pipeline.epoch,
             memory=f"{pipeline.limits.memory}B",
             patience=pipeline.limits.patience,
+            keys=pipeline.limits.keys,
         )
         _placed(pipeline.engine, builder.problems, partial(engine[0].check, job))
         builder.problems.stop(PipelineError)

@@ -39,6 +39,7 @@ from stillwell.contract.model import Contract
 from stillwell.errors import ConnectorError, Problem, StillwellError
 from stillwell.kernel import Format, Judged, Kernel
 from stillwell.kernel.scan import Scan
+from stillwell.kernel.sequence.history import History
 
 PLACE = ("start", 3)
 EXAMPLES = (
@@ -148,9 +149,10 @@ def _judge(
     """Judge all inputs and tell everybody, or count; what cannot be read to its end is `broken` if there are others."""
     # Compiled for every format that occurs before anything is read: what cannot be judged is refused at once.
     kernels = {_key(one.format): Kernel(contract, format=one.format, window=_WHOLE) for one in inputs}
+    history = History(contract) if contract.sequence else None
     for one in inputs:
         try:
-            for _ in _judged(one, kernels[_key(one.format)], clock, told, found):
+            for _ in _judged(one, kernels[_key(one.format)], clock, told, found, history):
                 output.progress(f"{found.read:,} records")
         except ConnectorError as error:
             if len(inputs) + len(broken) == 1 or any(problem.code != UNREADABLE for problem in error.problems):
@@ -163,17 +165,20 @@ def _judge(
     return found
 
 
-def _judged(data: Data, kernel: Kernel, clock: dt.datetime, told: Told, found: Found) -> Iterator[None]:
+def _judged(
+    data: Data, kernel: Kernel, clock: dt.datetime, told: Told, found: Found, history: History | None
+) -> Iterator[None]:
     """Judge one input, or count it where nobody is told, and say when to show how far it is."""
-    if not told and data.format.name == "arrow" and data.path and not data.versioned and data.limit is None:
+    counted = not told and history is None
+    if counted and data.format.name == "arrow" and data.path and not data.versioned and data.limit is None:
         with legible(data.name):
             counts = kernel.count(Scan(data.path), clock, samples=found.most)
         found.add_counts(data, counts, None)
         yield
         return
     for part in data.parts():
-        if told:
-            judged = kernel.judge(part.batch, clock)
+        if not counted:
+            judged = kernel.judge(part.batch, clock, history)
             found.add(data, part, judged)
             for tell in told:
                 tell(judged)

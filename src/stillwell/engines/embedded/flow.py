@@ -7,18 +7,20 @@ import datetime as dt
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from stillwell.connectors.base import Informed, Shared, Source
 from stillwell.delivery.commit import Delivery
+from stillwell.delivery.memory import Memory
 from stillwell.delivery.slice import Gap
 from stillwell.engines.base import EpochLimits
 from stillwell.engines.embedded.gather import Epoch, Gatherer
 from stillwell.kernel import Judged, Kernel
 from stillwell.kernel.base import Stop
+from stillwell.kernel.sequence.state import Arrays
 
 _POLL = 0.05
 LET_GO = 60.0
@@ -42,15 +44,17 @@ class Flow:
         limits: EpochLimits,
         written: Callable[[Epoch, Judged], None],
         stop: threading.Event,
+        memory: Memory | None = None,
     ) -> None:
         self._source = source
         self._kernel = kernel
         self._delivery = delivery
         self._written = written
         self._stop = stop
+        self._memory = memory
         self._gatherer = Gatherer(limits, self._hand_on)
         self._read: queue.Queue[Epoch | None] = queue.Queue(1)
-        self._judged: queue.Queue[tuple[Epoch, Judged, dt.datetime] | None] = queue.Queue(1)
+        self._judged: queue.Queue[tuple[Epoch, Judged, dt.datetime, Mapping[int, Arrays]] | None] = queue.Queue(1)
         self._over = threading.Event()  # nobody takes what is handed on
         self._void = threading.Event()  # nothing that was handed on may be committed any more
         self._idle = threading.Event()  # the writer has come to its end
@@ -106,11 +110,12 @@ class Flow:
         """Judge epochs in the order they were read, up to the first that breaks a `fail` rule."""
         while (epoch := self._get(self._read)) is not None:
             clock = dt.datetime.now(dt.UTC)
-            judged = self._kernel.judge(epoch.table, clock)
-            self._put(self._judged, (epoch, judged, clock))
+            judged = self._kernel.judge(epoch.table, clock, self._memory.history if self._memory else None)
+            changes = self._memory.changes(judged.facts) if self._memory else {}
+            self._put(self._judged, (epoch, judged, clock, changes))
             self.stopped = judged.stop
             # Memory is bounded by the epochs under way: none may live on while the next is waited for.
-            del epoch, judged
+            del epoch, judged, changes
             if self.stopped is not None:
                 break
         self._put(self._judged, None)
@@ -119,15 +124,22 @@ class Flow:
         """Commit epochs in the order they were judged."""
         try:
             while (item := self._get(self._judged)) is not None:
-                epoch, judged, clock = item
-                self._delivery.commit(judged, epoch.ends, clock, gaps=epoch.gaps, columns=epoch.columns)
+                epoch, judged, clock, changes = item
+                self._commit(epoch, judged, clock, changes)
                 if isinstance(self._source, Informed):
                     self._source.committed(epoch.ends)
                 self._written(epoch, judged)
-                del item, epoch, judged
+                del item, epoch, judged, changes
                 pa.default_memory_pool().release_unused()
         finally:
             self._idle.set()
+
+    def _commit(self, epoch: Epoch, judged: Judged, clock: dt.datetime, changes: Mapping[int, Arrays]) -> None:
+        """Save what is remembered, declare and write the epoch, let go of what is needed no more."""
+        history = self._memory.save(changes, epoch.ends) if self._memory else ""
+        self._delivery.commit(judged, epoch.ends, clock, gaps=epoch.gaps, columns=epoch.columns, history=history)
+        if self._memory:
+            self._memory.forget_older(changes)
 
     def _hand_on(self, epoch: Epoch) -> None:
         """Give an epoch to be judged; while nobody takes it, a group must not think that we are gone."""

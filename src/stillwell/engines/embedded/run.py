@@ -20,6 +20,7 @@ from stillwell.contract.digest import digest
 from stillwell.contract.model import Contract
 from stillwell.delivery.again import CHUNK, Rejudge, Selective
 from stillwell.delivery.commit import Delivery, Identity
+from stillwell.delivery.memory import Memory
 from stillwell.delivery.recovery import recover
 from stillwell.delivery.retry import Retry
 from stillwell.engines.base import Job, Progress, Summary, Watch
@@ -126,11 +127,20 @@ class Run:
 
     def _term(self, partitions: Collection[int] | None) -> None:
         """Finish what was declared of these partitions (None: of all), then let their epochs flow."""
-        delivery = self._delivery(partitions)
+        memory = Memory(self._job.contract, self._job.state, self._job.keys)
+        delivery = self._delivery(partitions, memory)
         if self._count.stopped is not None:
             return
         self._source.seek(delivery.positions())
-        self._flow = Flow(self._source, self._kernel, delivery, self._job.epoch, self._written, self._stop)
+        self._flow = Flow(
+            self._source,
+            self._kernel,
+            delivery,
+            self._job.epoch,
+            self._written,
+            self._stop,
+            memory if self._job.contract.sequence else None,
+        )
         try:
             self._flow.run()
         finally:
@@ -138,7 +148,7 @@ class Run:
             self._count.miss(self._flow.gaps)
             self._flow = None
 
-    def _delivery(self, partitions: Collection[int] | None) -> Delivery:
+    def _delivery(self, partitions: Collection[int] | None, memory: Memory) -> Delivery:
         """What commits epochs of these partitions, after all that was declared of them is written."""
         job = self._job
         versions = {"stillwell": __version__, "duckdb": duckdb.__version__, "pyarrow": pa.__version__}
@@ -146,10 +156,14 @@ class Run:
         ledger, retry = job.accepted[0].ledger(), Retry(job.patience, self._stop)
         delivery = Delivery(identity, ledger, job.quarantine, job.accepted, partitions=partitions, retry=retry)
         ours = _Ours(self._source, lambda: self._own() == partitions)
-        for intent, batch, judged in recover(delivery, ours, Rejudge(ledger, self._kernel, self._make)):
+        rejudge = Rejudge(ledger, self._kernel, self._make, memory)
+        unfinished = delivery.unfinished()
+        memory.take_up(delivery.settled(), rejudge.contract(unfinished[0]) if unfinished else job.contract)
+        for intent, batch, judged in recover(delivery, ours, rejudge):
             self._written(Epoch(batch, {}, intent.gaps), judged, recovered=True)
             # The run that met this rule died before it could tell.
             self._count.stopped = judged.stop or self._count.stopped
+        memory.under(job.contract)
         return delivery
 
     def _written(self, epoch: Epoch, judged: Judged, *, recovered: bool = False) -> None:

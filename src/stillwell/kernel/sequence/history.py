@@ -113,7 +113,7 @@ class History:
     """
 
     def __init__(self, contract: Contract, most: int = MOST_KEYS) -> None:
-        if library() is None:
+        if contract.sequence and library() is None:
             what = "Sequence rules need the compiled part of the kernel, which was not built."
             raise fail(StillwellError, "not-built", what, "Install the package anew: its build makes it.")
         self.layout = Layout(contract)

@@ -1,0 +1,146 @@
+"""What sequence rules remember, kept in step with epochs: saved before each intent, taken up again where one ended.
+
+A save is a file of plain arrays for each partition, named after the offset that it stands at and a word that its intent
+repeats, so that what a run saved and never declared is nobody's. It holds what changed since the one before it; the
+first of a run, and then one in 50, holds all.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stillwell.contract.digest import digest
+from stillwell.contract.model import Contract
+from stillwell.delivery.durable import refusal
+from stillwell.delivery.intent import Intent
+from stillwell.delivery.slice import Position
+from stillwell.errors import StillwellError, fail
+from stillwell.kernel.sequence.history import MOST_KEYS, History
+from stillwell.kernel.sequence.state import Arrays
+
+_WHOLE = 50
+"""One save in so many holds all, so that no more of them have to be read."""
+
+
+class Memory:
+    """The history that epochs are judged with, and the files in which it is saved.
+
+    Args:
+        contract: whose sequence rules are judged first.
+        folder: where saves lie; None where nothing is saved, as in an audit.
+        most: keys of a partition that are remembered.
+    """
+
+    def __init__(self, contract: Contract, folder: Path | None = None, most: int = MOST_KEYS) -> None:
+        self.history = History(contract, most)
+        self._digest = digest(contract)
+        self._folder = folder
+        self._last: dict[int, Path] = {}
+        self._saves: dict[int, int] = {}
+        self._reached: dict[int, int] = {}
+
+    def under(self, contract: Contract) -> History:
+        """The history as it stands, for the sequence rules of this contract."""
+        if digest(contract) != self._digest:
+            self.history, self._digest = self.history.under(contract), digest(contract)
+        return self.history
+
+    def begins(self, intent: Intent) -> set[int]:
+        """The partitions of an intent of which everything before it is remembered."""
+        return {part.partition for part in intent.slices if self._reached.get(part.partition, 0) == part.start.offset}
+
+    def reach(self, intent: Intent, partitions: Collection[int]) -> None:
+        """These partitions of an intent were judged as the first time; of its others nothing is certain any more."""
+        for part in intent.slices:
+            self._reached[part.partition] = part.end.offset if part.partition in partitions else -1
+
+    def pass_over(self, intent: Intent) -> None:
+        """An intent whose contract had no sequence rules: what was remembered before it was forgotten there."""
+        for part in intent.slices:
+            self.history.partitions.pop(part.partition, None)
+            self._reached[part.partition] = part.end.offset
+
+    def changes(self, partitions: Collection[int]) -> Mapping[int, Arrays]:
+        """What changed of partitions since this was asked last."""
+        for partition in partitions:
+            if self._saves.get(partition, 0) % _WHOLE == 0:
+                self.history.of(partition).save_all()
+            self._saves[partition] = self._saves.get(partition, 0) + 1
+        return {partition: self.history.saved(partition) for partition in partitions}
+
+    def save(self, changes: Mapping[int, Arrays], ends: Mapping[int, Position]) -> str:
+        """Write changes that lead up to these positions; gives the word that their intent must repeat.
+
+        Raises:
+            ConnectorError: code `disk-full` or `unwritable`.
+        """
+        assert self._folder is not None
+        word = secrets.token_hex(4)
+        for partition, arrays in changes.items():
+            path = self._path(partition, ends[partition].offset, word)
+            before = self._last.get(partition) if not arrays["partition"][2] else None
+            parent = np.frombuffer((before.name if before else "").encode(), np.uint8)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.with_suffix(".part").open("wb") as file:
+                    np.savez(file, parent=parent, **dict(arrays))  # type: ignore[arg-type]
+                path.with_suffix(".part").replace(path)
+            except OSError as error:
+                raise refusal(path, error) from error
+            self._last[partition] = path
+        return word
+
+    def forget_older(self, changes: Mapping[int, Arrays]) -> None:
+        """Remove saves that nobody needs any more, once an epoch whose save holds all is written."""
+        for partition, arrays in changes.items():
+            if arrays["partition"][2]:
+                kept = self._last[partition]
+                for path in kept.parent.glob("*.npz"):
+                    if path.name[:20] < kept.name[:20]:
+                        path.unlink(missing_ok=True)
+
+    def take_up(self, intents: Sequence[Intent], contract: Contract) -> None:
+        """Go on where these intents ended, under the contract of what comes next.
+
+        Raises:
+            StillwellError: code `history-lost`, when a save is not there.
+        """
+        self.under(contract)
+        for partition, (offset, word) in _newest(intents).items():
+            self._reached[partition] = offset
+            if word and contract.sequence:
+                self.history.restore(partition, self._chain(self._path(partition, offset, word)))
+                self.history.of(partition).save_all()
+
+    def _chain(self, path: Path) -> list[Arrays]:
+        """A save and those before it that it builds on, oldest first."""
+        found: list[Arrays] = []
+        while True:
+            try:
+                with np.load(path, allow_pickle=False) as file:
+                    arrays = dict(file)
+            except (OSError, ValueError, KeyError) as error:
+                raise fail(
+                    StillwellError,
+                    "history-lost",
+                    f"{path}, in which it was saved what sequence rules remember, cannot be read: {error}.",
+                    "Bring the state folder back, or remove the sequence rules for one run: they begin anew after it.",
+                ) from error
+            parent = arrays.pop("parent").tobytes().decode()
+            found.insert(0, arrays)
+            if not parent:
+                return found
+            path = path.with_name(parent)
+
+    def _path(self, partition: int, offset: int, word: str) -> Path:
+        assert self._folder is not None
+        return self._folder / "history" / str(partition) / f"{offset:020d}-{word}.npz"
+
+
+def _newest(intents: Sequence[Intent]) -> dict[int, tuple[int, str]]:
+    """Where each partition stands after these intents, and the word of what was saved there."""
+    return {part.partition: (part.end.offset, intent.history) for intent in intents for part in intent.slices}
