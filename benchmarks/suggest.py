@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
 import statistics
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,10 @@ from _measure import report, say
 from stillwell.api import as_batch
 from stillwell.kernel import Kernel
 from stillwell.suggest import Labels, cells, suggest
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from tests.real.datasets import folder
 
 NAMES = ("hospital", "beers", "rayyan")
 SEEDS = range(10)
@@ -56,10 +60,8 @@ class Score:
 
 def data() -> Path | None:
     """Where the data is, or None."""
-    told = os.environ.get("STILLWELL_DATA")
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    place = Path(told) if told else beside
-    return place if (place / "pairs").is_dir() else None
+    place = folder()
+    return place if place and (place / "pairs").is_dir() else None
 
 
 def load(folder: Path) -> Pair:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
-from importlib.metadata import entry_points
+import sys
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
 from stillwell.errors import StillwellError, did_you_mean, fail
@@ -20,7 +22,18 @@ def names(room: str) -> list[str]:
         for module in pkgutil.iter_modules(package.__path__)
         if module.name not in _NOT_PLUGINS and not module.name.startswith("_")
     }
-    return sorted(own | {point.name for point in entry_points(group=f"stillwell.{room}")})
+    return sorted(own | {point.name for point in _points(room)})
+
+
+def _points(room: str) -> EntryPoints:
+    """The entry points of a room."""
+    return _seen(room, tuple(sys.path))
+
+
+@functools.cache
+def _seen(room: str, _path: tuple[str, ...]) -> EntryPoints:
+    # To look through all packages takes longer than all else that a plan does.
+    return entry_points(group=f"stillwell.{room}")
 
 
 def find(room: str, name: str, attribute: str) -> Any:
@@ -30,7 +43,7 @@ def find(room: str, name: str, attribute: str) -> Any:
         StillwellError: code `unknown-plugin` when there is no such name,
             `not-supported` when the plug-in has no such side.
     """
-    for point in entry_points(group=f"stillwell.{room}"):
+    for point in _points(room):
         if point.name == name:
             module = point.load()
             break

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
+import shlex
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
+
+from typer.testing import CliRunner
+
+from stillwell.cli._app import app
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "quarantine.md"
@@ -147,16 +151,24 @@ def page() -> str:
 
 
 def _printed(command: str, here: Path) -> list[str]:
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    result = subprocess.run(
-        ["bash", "-c", command], cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    if result.returncode not in (0, 1, 2):
-        raise RuntimeError(f"{command}: {result.stdout}")
-    printed = [line[: _WIDE - 1] + "…" if len(line) > _WIDE else line for line in result.stdout.splitlines()]
+    code, output = _ran(command, here)
+    if code not in (0, 1, 2):
+        raise RuntimeError(f"{command}: {output}")
+    printed = [line[: _WIDE - 1] + "…" if len(line) > _WIDE else line for line in output.splitlines()]
     if len(printed) > _LONG + 3:
         printed = [*printed[:_LONG], "…", *printed[-1:]]
     return [f"    {line}".rstrip() for line in printed] + [""]
+
+
+def _ran(command: str, here: Path) -> tuple[int, str]:
+    """Exit code and output of a command of a shell; a verb runs in this process, which has imported it already."""
+    verb, *arguments = shlex.split(command)
+    with contextlib.chdir(here):
+        if verb == "stillwell":
+            told = CliRunner().invoke(app, arguments)
+            return told.exit_code, told.output
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
 
 
 def timeless(text: str) -> str:

@@ -115,5 +115,5 @@ def test_the_closing_lines_say_whether_it_adds_up(capsys):
 def test_the_closing_lines_say_what_was_finished_and_what_stopped_it(capsys):
     say_summary(dataclasses.replace(ENDED, recovered=1, stopped=Stop("t.fail.range", 3, 12345)), Output())
     text = capsys.readouterr().out
-    assert "1 epochs of an earlier run finished" in text
+    assert "1 epoch of an earlier run finished" in text
     assert "stopped by t.fail.range, partition 3 offset 12,345: that record is quarantined" in text

@@ -133,6 +133,10 @@ def test_expire_needs_to_be_told_what_and_says_how_many(ran, stillwell, said):
     result = stillwell("quarantine", "expire", "--where", "rule=t.range", "--json")
     assert said(result.stdout, "expiry")["name"] == "expire-1"
     assert said(stillwell("quarantine", "ls", "--json").stdout, "quarantine")["expired"] == 2
+    keyed = stillwell("quarantine", "ls", "--where", "key=a", "--where", "rule=t.range", "--json")
+    assert (said(keyed.stdout, "quarantine")["records"], said(keyed.stdout, "quarantine")["keyless"]) == (0, 2)
+    assert "not counted: 2 expired records, whose keys are gone with them" in keyed.stderr
+    assert "not counted" not in stillwell("quarantine", "ls", "--json").stderr
     audited = stillwell("audit")
     assert audited.exit_code == 0
     assert "accepted 2 rows + quarantined 2 rows + expired 2" in audited.stdout

@@ -15,9 +15,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.real.datasets import VARIABLE, folder
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "suggest.md"
-VARIABLE = "STILLWELL_DATA"
 
 _WIDE, _LONG = 116, 12
 
@@ -112,9 +113,8 @@ Held against the clean copy again, without the labels and with them:
 
 def data() -> Path | None:
     """The folder with the data, if it is there."""
-    named = os.environ.get(VARIABLE)
-    folder = Path(named) if named else ROOT.parent / "shared" / "data"
-    return folder if (folder / "pairs").is_dir() else None
+    found = folder()
+    return found if found and (found / "pairs").is_dir() else None
 
 
 def page(folder: Path) -> str:

@@ -15,7 +15,7 @@ FLOORS = (
     {"kernel"},
     {"contract"},
     {"lab"},
-    {"_find", "_need", "_version"},
+    {"_find", "_hidden", "_need", "_version"},
     {"errors"},
 )
 """From the roof to the ground; rooms on one floor do not know each other."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.values import CELLS, PARSINGS, SECTIONS, fate, page
+from tests.kernel.values import CELLS, KEYS, PARSINGS, SECTIONS, fate, page
 
 CASES = [case for _, cases in SECTIONS.values() for case in cases]
 
@@ -21,6 +21,12 @@ def test_an_odd_value_has_its_fate(case, parsing):
 @pytest.mark.parametrize("case", CELLS, ids=lambda case: f"{case.keys} {case.written!r}")
 def test_an_odd_cell_has_its_fate(case, parsing):
     assert fate(case, parsing, cell=True) == getattr(case, parsing)
+
+
+@pytest.mark.parametrize("parsing", PARSINGS)
+@pytest.mark.parametrize("case", KEYS, ids=lambda case: f"{case.keys} {case.shown or case.written!r}")
+def test_an_odd_key_has_its_fate(case, parsing):
+    assert fate(case, parsing, key=True) == getattr(case, parsing)
 
 
 def test_the_page_is_made_of_the_cases():

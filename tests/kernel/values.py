@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
+
 from stillwell.kernel import Format
-from tests.kernel.records import judge, outcomes
+from tests.kernel.records import batch, judge, outcomes
 
 PARSINGS = ("lenient", "strict")
 
@@ -202,6 +204,18 @@ CELLS = (
 """Cells of delimited text, where there are only texts: strict says how a number is written, not of what kind it is."""
 
 
+KEYS = (
+    Case("type: string, from: $key", b"k1", '"k1"', '"k1"'),
+    Case("type: string, from: $key", b"", '""', '""', "no bytes"),
+    Case("type: string, from: $key", None, "null", "null", "a message without a key"),
+    Case("type: string, from: $key", b"\xff\xfe", "null", "null", "bytes that are not UTF-8"),
+    Case("type: string, required: true, from: $key", b"\xff", "✗ x.required", "✗ x.required", "bytes that are not UTF-8"),
+    Case("type: integer, from: $key", b"12", "12", "12"),
+    Case("type: integer, from: $key", b"\x00\x00\x00\x0c", TYPE, TYPE, "the four bytes of a number"),
+)  # fmt: skip
+"""Keys of messages: bytes, which a contract reads as text."""
+
+
 def payload(case: Case) -> bytes | None:
     """The record that a case is about."""
     if case.whole:
@@ -209,11 +223,13 @@ def payload(case: Case) -> bytes | None:
     return f'{{"x": {case.written}}}'.encode()
 
 
-def fate(case: Case, parsing: str, *, cell: bool = False) -> str:
+def fate(case: Case, parsing: str, *, cell: bool = False, key: bool = False) -> str:
     """What the kernel makes of a case."""
     rest = f"parsing: {parsing}\nfields: {{x: {{{case.keys}}}, other: {{type: string}}}}"
     if cell:
         judged = judge(rest, [f"{case.written},a".encode()], format=Format("csv", {"header": ["x", "other"]}))
+    elif key:
+        judged = judge(rest, batch([b"{}"], key=pa.array([case.written], pa.binary())))
     else:
         judged = judge(rest, [payload(case)])
     (found,) = outcomes(judged)
@@ -245,6 +261,7 @@ def page() -> str:
     for title, (says, cases) in SECTIONS.items():
         lines += [f"## {title}", "", says, "", *_table(cases)]
     lines += ["## Cells of delimited text", "", _CELLS_SAY, "", *_table(CELLS)]
+    lines += ["## Keys of messages", "", _KEYS_SAY, "", *_table(KEYS)]
     return "\n".join(lines)
 
 
@@ -265,6 +282,7 @@ _CELLS_SAY = (
     "There are only texts here, so strict parsing asks how a value is written and not of what kind it is. An empty cell is no value, "
     "quoted or not. A column that the contract reads and the header names twice is an error (`double-column`)."
 )
+_KEYS_SAY = "A key is bytes, and `$key` reads it as text; what is no text is no value, as if the message had no key. The quarantine keeps the bytes of every key."
 _HEAD = (
     "# What becomes of odd values",
     "",

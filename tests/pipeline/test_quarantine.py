@@ -251,6 +251,7 @@ def test_two_at_once_on_one_machine_are_refused_and_a_run_is_not(bench):
 
 def test_two_at_once_on_two_machines_end_with_each_record_once(tmp_path):
     """The other one has no lock in common with us: it begins in the middle of ours, and takes it over."""
+    fenced = []
     for at in (2, 5, 7, 8, 11):
         other = fresh(tmp_path / str(at))
 
@@ -260,10 +261,15 @@ def test_two_at_once_on_two_machines_end_with_each_record_once(tmp_path):
             replay_out(elsewhere, Selection())
 
         with contextlib.suppress(Fenced):
-            other.replay(fuse=Fuse(at, rival))
+            try:
+                other.replay(fuse=Fuse(at, rival))
+            except Fenced as error:
+                fenced.append(str(error))
+                raise
         other.replay()
         other.sound(settled=True)
         assert len(other.places("outcomes", outcome="passed")) == 9, at
+    assert any("Another process took replay-1 over" in told for told in fenced)
     assert other.audit().holds
 
 

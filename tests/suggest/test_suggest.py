@@ -2,8 +2,6 @@
 
 import csv
 import gzip
-import os
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +11,8 @@ from stillwell.api import as_batch
 from stillwell.errors import StillwellError
 from stillwell.kernel import Kernel
 from stillwell.suggest import Labels, cells, suggest
+from tests.real import datasets
 
-DATA = Path(os.environ.get("STILLWELL_DATA") or Path(__file__).parents[3] / "shared" / "data")
 DRAW = np.random.default_rng(5)
 
 
@@ -123,9 +121,9 @@ def test_a_table_without_columns_is_refused():
 
 def pair(name):
     """A dirty table of texts and its wrong cells; skipped where there is no data."""
-    folder = DATA / "pairs" / name
-    if not folder.is_dir():
-        pytest.skip(f"there is no {folder}; STILLWELL_DATA says where the data is")
+    data = datasets.folder()
+    if data is None or not (folder := data / "pairs" / name).is_dir():
+        pytest.skip(f"there is no table {name}: {datasets.VARIABLE} says where the data is")
     read = []
     for kind in ("dirty", "clean"):
         with gzip.open(folder / f"{kind}.csv.gz", "rt", encoding="utf-8-sig", newline="") as file:

@@ -20,6 +20,7 @@ from typer.core import TyperCommand, TyperGroup
 
 import stillwell.cli
 from stillwell.cli._crash import crash
+from stillwell.cli._early import heed
 from stillwell.cli.base import GROUPS, Outcome, Output, silence
 from stillwell.errors import Problem, StillwellError, did_you_mean, fail
 
@@ -214,5 +215,5 @@ def main() -> None:
         stream = getattr(sys, name) or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
         stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, stream)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, heed)
     typer.main.get_command(app).main()

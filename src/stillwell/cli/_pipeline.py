@@ -7,10 +7,11 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from stillwell.cli._early import ASKED
 from stillwell.cli._live import Picture, drawn
 from stillwell.cli.base import Output
 from stillwell.connectors.base import Waiting
@@ -41,8 +42,18 @@ def planned(path: Path | None, settings: Sequence[str], output: Output) -> Plan:
     return made
 
 
-def watched(made: Plan, output: Output, *, quiet: bool, watch: Callable[[Progress], None] | None = None) -> Summary:
-    """Run a plan, drawing how it goes; the first interruption finishes the open epoch, a second one ends it at once."""
+def watched(
+    made: Plan,
+    output: Output,
+    *,
+    quiet: bool,
+    watch: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+) -> Summary:
+    """Run a plan, drawing how it goes; the first interruption finishes the open epoch, a second one ends it at once.
+
+    `stop` is set by interruptions, where somebody heeds them already.
+    """
     source = made.job.source
     picture = Picture(waits=lambda: source.waits if isinstance(source, Waiting) else "")
 
@@ -52,14 +63,18 @@ def watched(made: Plan, output: Output, *, quiet: bool, watch: Callable[[Progres
             watch(progress)
 
     title = f"{made.pipeline.file} · {made.pipeline.engine.name}"
-    with interruptible(output) as stop, drawn(picture, title, output, quiet=quiet):
-        return run(made, see, stop)
+    with ExitStack() as closing:
+        heeding = stop or closing.enter_context(interruptible(output))
+        closing.enter_context(drawn(picture, title, output, quiet=quiet))
+        return run(made, see, heeding)
 
 
 @contextmanager
 def interruptible(output: Output) -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set; the second of them ends the process."""
+    """An event that SIGINT and SIGTERM set, perhaps before we were here; the second of them ends the process."""
     stop = threading.Event()
+    if ASKED.is_set():
+        stop.set()
     before: dict[int, Any] = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
 
     def at_once(number: int, _frame: object) -> None:

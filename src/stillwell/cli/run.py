@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stillwell.cli._pipeline import planned, say_summary, summed, watched
+from stillwell.cli._pipeline import interruptible, planned, say_summary, summed, watched
 from stillwell.cli.base import Json, Outcome, Output
 from stillwell.engines.base import Progress
 
@@ -40,8 +40,8 @@ def run(
     stopped it.
     """
     output = Output(json=json)
-    made = planned(pipeline, settings or (), output)
     if plan:
+        made = planned(pipeline, settings or (), output)
         lines = made.try_doors()
         for line in lines:
             output.say(line)
@@ -62,7 +62,9 @@ def run(
             },
         )
 
-    summary = watched(made, output, quiet=quiet, watch=tell)
+    with interruptible(output) as stop:
+        made = planned(pipeline, settings or (), output)
+        summary = watched(made, output, quiet=quiet, watch=tell, stop=stop)
     say_summary(summary, output)
     output.emit("run", {"pipeline": made.pipeline.name, **summed(summary)})
     return Outcome.NO if summary.stopped is not None else Outcome.YES

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from stillwell._hidden import make
 from stillwell.errors import StillwellError, fail
 
 
@@ -19,7 +20,7 @@ def alone(lock: Path, fix: str) -> Iterator[None]:
         StillwellError: code `unwritable`, with `fix`, when there is no lock to be had in that folder.
     """
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
+        make(lock.parent)
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise fail(StillwellError, "unwritable", f"{lock.parent} cannot be written: {error.strerror}.", fix) from error

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
+from stillwell._hidden import make
 from stillwell.delivery.durable import writing
 from stillwell.errors import PipelineError, fail
 
@@ -26,7 +27,7 @@ def run_lock(pipeline: str, state: Path, *, shared: bool = False) -> Iterator[No
     """
     path = state / "run.lock"
     with writing(path):
-        state.mkdir(parents=True, exist_ok=True)
+        make(state)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     with os.fdopen(handle, "r+b", buffering=0) as file:
         _take(file, pipeline, shared=shared)

@@ -25,7 +25,8 @@ def ls(pipeline: File = None, where: Where = None, settings: Settings = None, js
     if found.unfinished:
         unfinished(found.unfinished, made, output)
     rules = [{"rule": rule, "field": field, **_plain(count)} for (rule, field), count in found.rules.items()]
-    parts = {"pipeline": made.pipeline.name, **_plain(found.whole), "rules": rules, "unfinished": found.unfinished}
+    parts = {"pipeline": made.pipeline.name, **_plain(found.whole), "rules": rules}
+    parts |= {"unfinished": found.unfinished, "keyless": found.keyless}
     output.emit("quarantine", parts)
     return Outcome.YES
 
@@ -47,6 +48,8 @@ def _say(found: Listing, output: Output) -> None:
     whole = found.whole
     became = f"{whole.open:,} open · {whole.passed:,} passed · {whole.expired:,} expired"
     output.say(f"{whole.records:,} records: {became}")
+    if found.keyless:
+        output.say(f"not counted: {found.keyless:,} expired records, whose keys are gone with them")
 
 
 def _when(count: Count) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -48,12 +49,14 @@ NONE = Count(0, None, None, 0, 0, 0)
 class Listing:
     """All records that are meant, and those of each rule and field; a record counts with each rule that rejected it.
 
-    `unfinished` names the replay or expiry that was killed and is still to be ended.
+    `unfinished` names the replay or expiry that was killed and is still to be ended. `keyless` expired records are not
+    counted: a key was asked for, and theirs are gone with them.
     """
 
     whole: Count
     rules: Mapping[tuple[str, str], Count]
     unfinished: str | None
+    keyless: int = 0
 
 
 def listed(plan: Plan, selection: Selection) -> Listing:
@@ -65,6 +68,7 @@ def listed(plan: Plan, selection: Selection) -> Listing:
     whole, rules = NONE, dict[tuple[str, str], Count]()
     with desk(plan) as at:
         choice = at.choice(selection)
+        keyless = _keyless(at, selection) if selection.key else 0
         for rows, here in _rows(at):
             for rule, field, records, first, last, *became in choice.query(rows, _COUNTS.format(here=here)):
                 count = Count(records, _instant(first), _instant(last), *became)
@@ -74,7 +78,13 @@ def listed(plan: Plan, selection: Selection) -> Listing:
                     rules[rule, field] = rules.get((rule, field), NONE).plus(count)
         left = at.register.unfinished()
     ordered = sorted(rules.items(), key=lambda one: (-one[1].records, one[0]))
-    return Listing(whole, dict(ordered), left.name if left else None)
+    return Listing(whole, dict(ordered), left.name if left else None, keyless)
+
+
+def _keyless(at: Desk, selection: Selection) -> int:
+    """How many records have expired that would be meant if they had the key."""
+    choice = at.choice(dataclasses.replace(selection, key=()))
+    return sum(choice.query(rows, f"SELECT count(*) FROM chosen WHERE {here}")[0][0] for rows, here in _expired(at))
 
 
 def _instant(microseconds: int | None) -> dt.datetime | None:
@@ -105,6 +115,10 @@ def _rows(at: Desk) -> Iterator[tuple[pa.RecordBatch, str]]:
     """Quarantined rows and the outcomes of expired ones, with the condition under which each counts."""
     for rows in at.rows.rows():
         yield rows, "NOT expired"
+    yield from _expired(at)
+
+
+def _expired(at: Desk) -> Iterator[tuple[pa.RecordBatch, str]]:
     for rows in at.outcomes.rows(["outcome", "reasons", "_stillwell"]):
         yield rows.filter(pc.equal(rows.column("outcome"), EXPIRED)), "expired"
 

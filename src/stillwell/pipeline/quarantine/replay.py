@@ -22,7 +22,7 @@ from stillwell.delivery.replay import Work, expire, replay
 from stillwell.delivery.retry import Retry
 from stillwell.delivery.selection import Selection
 from stillwell.delivery.slice import Position
-from stillwell.errors import PipelineError, Problem
+from stillwell.errors import Fenced, PipelineError, Problem, fail
 from stillwell.kernel.base import Judged
 from stillwell.kernel.prepare import one_array
 from stillwell.kernel.program import accepted_schema
@@ -135,8 +135,12 @@ def _performed(at: Desk, run: Numbered, watch: Watch, *, resumed: bool) -> Done:
     else:
         _refuse_lasting(at.plan)
         steps = expire(run, work, partial(_erase, at.plan))
-    for judged in steps:
-        watch(judged)
+    try:
+        for judged in steps:
+            watch(judged)
+    except Fenced as error:
+        what = f"Another process took {run.name} over while we were at it: it ends it, and accepts nothing twice."
+        raise fail(Fenced, "fenced", what, "See what became of it: stillwell quarantine ls.") from error
     facts = [part.facts for intent in at.register.ledger(run).intents() for part in intent.slices]
     read, passed = sum(one.read for one in facts), sum(one.accepted for one in facts)
     rules = _rules_of(at, run) if run.kind == "replay" else {}
