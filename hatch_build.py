@@ -12,8 +12,9 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCES = (Path("src/stillwell/kernel/reader.c"), Path("src/stillwell/kernel/sequence/sequence.c"))
-LIBRARY = Path("src/stillwell/kernel/_compiled.so")
+KERNEL = Path("src/stillwell/kernel")
+SOURCES = (KERNEL / "reader.c", KERNEL / "pattern.c", KERNEL / "sequence/sequence.c")
+LIBRARY = KERNEL / "_compiled.so"
 
 
 class CustomBuildHook(BuildHookInterface):

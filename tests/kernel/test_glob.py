@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwell.kernel.glob import glob
+from stillwell.kernel.glob import glob, sets
 from stillwell.kernel.sql import text
 from tests.kernel.odd import fixed
 
@@ -52,3 +52,9 @@ def test_a_glob_matches_what_the_pattern_matches(pattern, data):
     value = data.draw(near | st.text(max_size=8))
     found = duckdb.sql(f"SELECT {text(value)} GLOB {text(glob(pattern))}").fetchall()[0][0]
     assert found == (shape.fullmatch(value) is not None)
+
+
+def test_a_simple_pattern_is_a_set_of_bytes_for_each_place():
+    assert sets("o_[0-9]{2}") == [{111}, {95}, set(range(48, 58)), set(range(48, 58))]
+    assert sets("[a-cX]") == [{97, 98, 99, 88}]
+    assert sets("a+") is None

@@ -15,6 +15,7 @@ import pyarrow as pa
 from stillwell.contract.model import Contract
 from stillwell.kernel.base import Format, Judged
 from stillwell.kernel.bind import bind
+from stillwell.kernel.checking import Checking
 from stillwell.kernel.count import Counted, Counter
 from stillwell.kernel.counting import Counting
 from stillwell.kernel.counts import Counts, added
@@ -23,6 +24,7 @@ from stillwell.kernel.facts import facts, sums
 from stillwell.kernel.parted import Parted, joined, parted
 from stillwell.kernel.prepare import ingest_times, relation, source_columns
 from stillwell.kernel.program import Program, compile_program
+from stillwell.kernel.rows import Odd
 from stillwell.kernel.scan import Scan
 from stillwell.kernel.scanning import Scanning
 from stillwell.kernel.sequence.history import History
@@ -149,7 +151,14 @@ class Kernel:
         return added(list(self._pool.map(piece, begins)), begins, samples)
 
     def _count_scan(self, scan: Scan, clock: dt.datetime, samples: int) -> Counts:
-        """By DuckDB alone where it can read the file as the contract wants it, else batch by batch."""
+        """By checks of whole columns where they say all, by DuckDB alone where it can read that, else by batches."""
+
+        def explain(rows: pa.Table) -> Odd:
+            return self._ways(*self._shape(rows)).explain(relation(rows, ingest_times(rows, clock)))
+
+        counts = Checking(self.contract, self._pool, self._workers).count(scan, clock, samples, explain)
+        if counts is not None:
+            return counts
         if self._scanning is None:
             self._scanning = Scanning(self.contract, self._workers, self._config, self._hash_key)
         found = self._scanning.count(scan, clock, samples)

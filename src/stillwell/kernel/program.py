@@ -10,6 +10,7 @@ from stillwell.contract.model import Contract, Field, SequenceRule
 from stillwell.contract.rules import Rule, rule_list
 from stillwell.errors import ContractError, Problem, Where
 from stillwell.kernel.base import ACCEPTED_TRACE, QUARANTINE_TRACE, REASON, Format
+from stillwell.kernel.checks import Checks, checks
 from stillwell.kernel.decode import Decoder, Delimited, Json, Typed
 from stillwell.kernel.full import Full, full_query
 from stillwell.kernel.leaves import DelimitedLeaves, JsonLeaves, Leaves, TypedLeaves
@@ -24,7 +25,8 @@ TRACE_COLUMN = "_stillwell"
 class Program:
     """The two ways as SQL, and the schema of the accepted rows.
 
-    Where a compiled `reader` serves, `read` is the plain way over the columns that it reads.
+    Where a compiled `reader` serves, `read` is the plain way over the columns that it reads. `checks` say of typed
+    columns, or of those read, all that the contract asks for, where it asks for no more than they can say.
     """
 
     contract: Contract
@@ -34,6 +36,7 @@ class Program:
     accepted: pa.Schema
     reader: Reader | None = None
     read: Plain | None = None
+    checks: Checks | None = None
 
     @property
     def counted(self) -> tuple[str, ...]:
@@ -74,7 +77,9 @@ def compile_program(
     full, plain = full_query(contract, decoder, rules, record), plain_query(contract, leaves, record)
     made = reader(contract) if record is None and form.name == "json" else None
     read = plain_query(contract, TypedLeaves(made.type), made.type) if made else None
-    return Program(contract, rules, plain, full, accepted_schema(contract), made if read else None, read)
+    kind = record if record is not None else made.type if made else None
+    checked = checks(contract, kind) if kind is not None else None
+    return Program(contract, rules, plain, full, accepted_schema(contract), made if read else None, read, checked)
 
 
 _OBJECT = {"lenient": "a JSON object", "strict": "a JSON object (RFC 8259), no key twice"}

@@ -18,11 +18,11 @@ from stillwell.kernel.decode import RECORD
 from stillwell.kernel.flags import Mask
 from stillwell.kernel.native import native
 from stillwell.kernel.plain import PLAIN, Plain
-from stillwell.kernel.prepare import readable
+from stillwell.kernel.prepare import one_array, readable
 from stillwell.kernel.program import Program
 from stillwell.kernel.query import Query
 from stillwell.kernel.reader import MOST_BYTES
-from stillwell.kernel.sql import OWN, name
+from stillwell.kernel.sql import NOW, OWN, name
 
 _PAUSE = 16
 """So many pieces the reader leaves alone after one of which it could read less than half."""
@@ -51,7 +51,7 @@ class Prover:
         values: bool,
     ) -> None:
         def walk(plain: Plain | None, record: pa.StructType | None) -> _Walk | None:
-            return _Walk(plain, record, program.contract, database, columns, values=values) if plain else None
+            return _Walk(program, plain, record, database, columns, values=values) if plain else None
 
         self._form = form
         self._reader = program.reader
@@ -64,8 +64,8 @@ class Prover:
         found = self._by_reader(rows) if self._reader and self._read and len(rows) else None
         if found is not None:
             return found
-        values = self._walk.run(readable(rows, self._form)) if self._walk and len(rows) else None
-        return (np.zeros(len(rows), bool), None) if values is None else (_proved(values), values)
+        found = self._walk.run(readable(rows, self._form)) if self._walk and len(rows) else None
+        return found or (np.zeros(len(rows), bool), None)
 
     def _by_reader(self, rows: pa.Table) -> tuple[Mask, pa.Table] | None:
         payload = rows[OWN + "payload"]
@@ -77,42 +77,50 @@ class Prover:
         records, read = self._reader.read(payload)
         if np.count_nonzero(read) * 2 < len(read) and self._walk:
             self._pause = _PAUSE
-        values = self._read.run(rows.append_column(RECORD.strip('"'), records))
-        return None if values is None else (_proved(values) & read, values)
-
-
-def _proved(values: pa.Table) -> Mask:
-    plain: Mask = values[PLAIN.strip('"')].to_numpy()
-    return plain
+        found = self._read.run(rows.append_column(RECORD.strip('"'), records))
+        return None if found is None else (found[0] & read, found[1])
 
 
 class _Walk:
-    """The plain way's query over rows of one kind."""
+    """The plain way over rows of one kind: by checks of whole columns where they say all, else by its query."""
 
     def __init__(
         self,
+        program: Program,
         plain: Plain,
         record: pa.StructType | None,
-        contract: Contract,
         database: duckdb.DuckDBPyConnection,
         columns: Sequence[str],
         *,
         values: bool,
     ) -> None:
+        contract = program.contract
+        self._checks = program.checks if record is not None else None
         self._same = _same(contract, record) if values and record is not None else {}
         fields = [name(one.name) for one in contract.fields if one.name not in self._same] if values else []
-        self._query = Query(database, "batch", f"SELECT {', '.join([PLAIN, *fields, *columns])} FROM ({plain.sql})")
+        # What checks prove, no query has to.
+        asked = [*([] if self._checks else [PLAIN]), *fields, *columns]
+        self._query = Query(database, "batch", f"SELECT {', '.join(asked)} FROM ({plain.sql})") if asked else None
 
-    def run(self, rows: pa.Table) -> pa.Table | None:
+    def run(self, rows: pa.Table) -> tuple[Mask, pa.Table] | None:
+        """Which rows are plain, and the columns asked for; None where the query cannot read some record."""
         try:
-            found = self._query.run(rows)
+            found = self._query.run(rows) if self._query else pa.table({PLAIN: np.zeros(len(rows), bool)})
         except duckdb.Error:
-            # Some record cannot even be read so (bytes that are not UTF-8, say): the full way takes all.
+            # Bytes that are not UTF-8, say: the full way takes all.
             return None
+        plain = self._checked(rows) if self._checks else found[PLAIN.strip('"')].to_numpy()
         # There and back through the database they would be copied.
         for field, steps in self._same.items():
             found = found.append_column(field, pc.struct_field(rows[RECORD.strip('"')], steps))
-        return found
+        return plain, found
+
+    def _checked(self, rows: pa.Table) -> Mask:
+        assert self._checks is not None
+        records = one_array(rows[RECORD.strip('"')])
+        ingest = one_array(rows[NOW]).cast(pa.int64()).to_numpy()
+        broken = self._checks.broken(records.field, ingest).any(len(records))
+        return ~broken if records.null_count == 0 else ~broken & np.asarray(records.is_valid())
 
 
 def _same(contract: Contract, record: pa.StructType) -> dict[str, list[str]]:
