@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from stillwell.cli.demo import MARKER
-from stillwell.connectors.generator import VISIBLE
+from stillwell.connectors.generator import HISTORY, VISIBLE
 
 RUN = [sys.executable, "-c", "from stillwell.cli import main; main()"]
 
@@ -36,6 +36,16 @@ def test_a_script_reads_the_score_on_the_last_line(stillwell, said):
     assert set(found["by_fault"]) == set(VISIBLE)
     assert len(VISIBLE) == 8
     assert all(injected == caught > 0 for injected, caught in found["by_fault"].values())
+
+
+def test_the_scenario_of_history_finds_every_event_and_blames_no_clean_record(stillwell, said):
+    result = stillwell("demo", "--scenario", "history", "--rows", 40_000, "--quiet", "--json")
+    assert result.exit_code == 0
+    found = said(result.stdout, "run")
+    assert (found["conserved"], found["precision"], found["recall"]) == (True, 1.0, 1.0)
+    assert set(found["by_fault"]) == set(HISTORY)
+    assert all(injected == caught > 0 for injected, caught in found["by_fault"].values())
+    assert "out_of_order" in result.stderr
 
 
 def test_people_read_what_was_found_where_it_lies_and_what_to_try(stillwell, tmp_path):

@@ -33,11 +33,11 @@ class Score:
         visible = np.isin(faults, VISIBLE)
         offsets = batch["offset"].to_numpy()
         caught = np.zeros(len(faults), bool)
-        for of_rows, lists in _named(judged.accepted, judged.quarantined):
+        for of_rows, lists in named(judged.accepted, judged.quarantined):
             rows = np.searchsorted(offsets, of_rows)[pc.list_parent_indices(lists).to_numpy()]
-            for row, named in zip(rows, pc.list_flatten(lists).field("field").to_pylist(), strict=True):
-                caught[row] |= fields[row] is None or fields[row] in named.split(",")
-        rejected = np.searchsorted(offsets, _offsets(judged.quarantined["_stillwell"].combine_chunks()))
+            for row, one in zip(rows, pc.list_flatten(lists).field("field").to_pylist(), strict=True):
+                caught[row] |= fields[row] is None or fields[row] in one.split(",")
+        rejected = np.searchsorted(offsets, offsets_of(judged.quarantined["_stillwell"].combine_chunks()))
         self.injected.update(fault for fault in faults if fault is not None)
         self.caught.update(faults[caught & visible])
         self.rejected += len(rejected)
@@ -59,16 +59,17 @@ class Score:
         return {kind: [self.injected[kind], self.caught[kind]] for kind in VISIBLE}
 
 
-def _named(accepted: pa.Table, quarantined: pa.Table) -> list[tuple[Offsets, pa.ListArray]]:
+def named(accepted: pa.Table, quarantined: pa.Table) -> list[tuple[Offsets, pa.ListArray]]:
     """For rejected, warned and repaired rows: their offsets, and the lists that name fields."""
-    found = [(_offsets(quarantined["_stillwell"].combine_chunks()), quarantined["reasons"].combine_chunks())]
+    found = [(offsets_of(quarantined["_stillwell"].combine_chunks()), quarantined["reasons"].combine_chunks())]
     trace = accepted["_stillwell"].combine_chunks()
     for lists in ("warnings", "repairs"):
         noted = trace.filter(trace.field(lists).is_valid())
-        found.append((_offsets(noted), noted.field(lists)))
+        found.append((offsets_of(noted), noted.field(lists)))
     return found
 
 
-def _offsets(trace: pa.StructArray) -> Offsets:
+def offsets_of(trace: pa.StructArray) -> Offsets:
+    """The offsets of rows, by what they carry in `_stillwell`."""
     offsets: Offsets = trace.field("offset").to_numpy()
     return offsets

@@ -7,12 +7,14 @@ import os
 import shutil
 import sys
 from contextlib import nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import stillwell
+from stillwell.cli._events import Events
 from stillwell.cli._pipeline import planned, say_summary, summed, watched
 from stillwell.cli._score import Score
 from stillwell.cli.base import Json, Outcome, Output
@@ -22,7 +24,22 @@ from stillwell.pipeline.lock import run_lock
 from stillwell.pipeline.plan import Plan
 
 PLACE = ("start", 0)
-EXAMPLES = ("stillwell demo", "stillwell demo --seconds 10", "stillwell demo --rows 200000 --quiet --json")
+EXAMPLES = (
+    "stillwell demo",
+    "stillwell demo --seconds 10",
+    "stillwell demo --rows 200000 --quiet --json",
+    "stillwell demo --scenario history --rows 200000",
+)
+
+
+class Scenario(StrEnum):
+    """Which faults a demo is about: those that one record shows, or those that show beside earlier ones only."""
+
+    RECORDS = "records"
+    HISTORY = "history"
+
+
+CONTRACTS = {Scenario.RECORDS: "contract.yml", Scenario.HISTORY: "history.yml"}
 
 SECONDS = 30.0
 RATE = 40_000
@@ -53,13 +70,16 @@ def demo(
     seconds: Annotated[float, typer.Option(metavar="N", min=0.1, help="How long it runs.")] = SECONDS,
     rate: Annotated[int, typer.Option(metavar="N", min=1, help="Records a second.")] = RATE,
     seed: Annotated[int, typer.Option(metavar="N", help="Another seed, other records.")] = 7,
+    scenario: Annotated[
+        Scenario, typer.Option(help="Faults that one record shows, or those that only its sensor's history shows.")
+    ] = Scenario.RECORDS,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ended.")] = False,
     json: Json = False,
 ) -> Outcome:
     """Judge made-up sensor readings, one in ten faulty, for half a minute, and hold the verdicts against the truth.
 
-    Good records land in a Delta table, bad ones in another with the reasons. Exit code: 0 if every fault that a rule
-    over one record can see was caught and no clean record was rejected, else 1.
+    Good records land in a Delta table, bad ones in another with the reasons. Exit code: 0 if every fault that the
+    scenario is about was caught and no clean record was rejected, else 1.
     """
     output = Output(json=json)
     source = (
@@ -67,8 +87,8 @@ def demo(
         if rows is not None
         else f"seconds: {seconds:g}, rate: {rate}, speed: {rate * READING / SENSORS:g}"
     )
-    made = _prepared(folder, f"{source}, sensors: {SENSORS}, seed: {seed}", output)
-    score = Score()
+    made = _prepared(folder, f"{source}, sensors: {SENSORS}, seed: {seed}", scenario, output)
+    score = Score() if scenario is Scenario.RECORDS else Events(made.job.contract, SENSORS)
     summary = watched(made, output, quiet=quiet, watch=score.see)
     say_summary(summary, output)
     _say(score, folder, output)
@@ -85,13 +105,13 @@ def demo(
     return Outcome.YES if summary.conserved and score.precision == score.recall == 1.0 else Outcome.NO
 
 
-def _prepared(folder: Path, source: str, output: Output) -> Plan:
+def _prepared(folder: Path, source: str, scenario: Scenario, output: Output) -> Plan:
     """The files of the demo in a new folder, planned; the tally is kept by sensor, to show which are worst."""
     _cleared(folder)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARKER).touch()
-        shutil.copy(example("sensors") / "contract.yml", folder / "contract.yml")
+        shutil.copy(example("sensors") / CONTRACTS[scenario], folder / "contract.yml")
         (folder / "pipeline.yml").write_text(PIPELINE.format(folder=folder, source=source), encoding="utf-8")
     made = planned(folder, (), output)
     return dataclasses.replace(made, job=dataclasses.replace(made.job, group=("sensor_id",)))
@@ -121,10 +141,14 @@ def example(name: str) -> Path:
     return inside if inside.exists() else package.parents[1] / "examples" / name
 
 
-def _say(score: Score, folder: Path, output: Output) -> None:
+def _say(score: Score | Events, folder: Path, output: Output) -> None:
     visible = score.by_fault().values()
     injected, caught = (sum(pair[index] for pair in visible) for index in (0, 1))
     output.say(f"injected faults caught {caught:,} of {injected:,} · clean records rejected {score.clean_rejected:,}")
+    if isinstance(score, Events):
+        output.say(
+            " · ".join(f"{kind} {caught:,} of {injected:,}" for kind, (injected, caught) in score.by_fault().items())
+        )
     output.say(
         f"accepted {folder}/accepted (Delta)   quarantine {folder}/quarantine (Delta)   contract {folder}/contract.yml"
     )

@@ -138,7 +138,7 @@ class Reference:
             if not parts or part > max(parts) - PARTS:
                 parts.setdefault(part, []).append(value)
         elif kind == "unchanged":
-            if not had or had["v"] != value:
+            if not had or (had["v"] != value and time >= had["since"]):
                 had.update(v=value, since=time)
         elif kind in ("order", "gap"):
             had["newest"] = max(time, had.get("newest", time))

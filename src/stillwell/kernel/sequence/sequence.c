@@ -245,7 +245,8 @@ static void remember(const Rule *rule, State *state, const Record *record) {
     case JUMP: have[0] = time, have[1] = value; break;
     case CHANGE: change_remembers(rule, have, value, time.whole); break;
     case UNCHANGED:
-        if (have[1].whole == NEVER || have[0].bits != value.bits) have[0] = value, have[1] = time;
+        /* What is older than the value that stands says nothing of how long it does. */
+        if (have[1].whole == NEVER || (have[0].bits != value.bits && time.whole >= have[1].whole)) have[0] = value, have[1] = time;
         break;
     case UNIQUE: {
         Set *set = &state->sets[rule->set];
