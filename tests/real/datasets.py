@@ -16,6 +16,7 @@ from stillwell.connectors import files
 from stillwell.connectors.base import Place
 from stillwell.contract.load import load
 from stillwell.kernel import Format, Judged, Kernel
+from stillwell.kernel.sequence.history import History
 from stillwell.kernel.tally import Tally, merge
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +53,9 @@ DATASETS = {
     one.name: one
     for one in (
         Dataset("intel_lab", "intel_lab/readings_even_motes.txt.gz", {"csv": {"delimiter": " ", "header": LAB}}),
+        Dataset(
+            "intel_lab_history", "intel_lab/readings_even_motes.txt.gz", {"csv": {"delimiter": " ", "header": LAB}}
+        ),
         Dataset("beijing_air", "beijing_air/*.csv.gz"),
         Dataset("uci_air_quality", "uci_air_quality/AirQualityUCI.csv.gz"),
         Dataset("card_transactions", "fraud/handbook_simulated_2018-04.csv.gz"),
@@ -126,8 +130,9 @@ def kernel(dataset: Dataset) -> Kernel:
 
 
 def judged(dataset: Dataset, data: Path, state: Path, kernel: Kernel) -> list[Judged]:
-    """The kernel's answers, batch by batch."""
-    return [kernel.judge(batch) for _, batch in batches(dataset, data, state)]
+    """The kernel's answers, batch by batch; sequence rules go on from one to the next."""
+    history = History(kernel.contract)
+    return [kernel.judge(batch, history=history) for _, batch in batches(dataset, data, state)]
 
 
 def verdict(parts: Iterable[Judged]) -> Verdict:
