@@ -84,3 +84,18 @@ def test_a_rule_is_another_when_what_it_remembers_is():
     assert len(digests) == 5
     # How much is too much is no part of what is remembered.
     assert step("{kind: jump, field: v, max: 4, within: 5m}").digest in digests
+
+
+def test_what_has_parts_of_its_own_is_no_key_and_no_value():
+    head = "key: id\nfields: {id: {type: string}, v: {type: array, items: {type: string}}}\n"
+    for rule in (
+        "{kind: unchanged, field: v, for: 1m}",
+        "{kind: unique, fields: [v], within: 1m}",
+        "{kind: order, key: v}",
+    ):
+        with pytest.raises(ContractError, match=r"parts of its own|nothing can be told apart"):
+            steps(contract(f"{head}sequence: {{r: {rule}}}"))
+
+
+def test_a_long_time_is_a_century_at_most():
+    assert step("{kind: gap, max: 90000000d}").within == 36_525 * 86_400_000_000

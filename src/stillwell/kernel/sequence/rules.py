@@ -31,6 +31,9 @@ MOST_COUNTED = 1024
 MOST_SPIKE = 16
 MOST_STATES = 1000
 
+_CENTURY = 36_525 * 86_400_000_000
+"""More is as good as for ever, and what is added to it stays a number of 64 bits."""
+
 _MICROSECOND = dt.timedelta(microseconds=1)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -114,12 +117,18 @@ def _step(contract: Contract, rule: SequenceRule) -> Step:
     assert isinstance(limits, Limits)
     assert isinstance(once, tuple)
     assert where is None or isinstance(where, Expression)
+    field = str(options["field"]) if "field" in options else None
+    key = once if rule.kind == "unique" else rule.key or contract.key
+    nested = {one.name for one in contract.fields if one.type in ("object", "array")}
+    if odd := nested & {field, *key}:
+        why = f"would have to compare {', '.join(map(str, odd))}, which has parts of its own"
+        raise _refused(contract, rule, why, "Name fields that hold one value.")
     return Step(
         name=rule.name,
         kind=rule.kind,
         severity=rule.severity,
-        field=str(options["field"]) if "field" in options else None,
-        key=once if rule.kind == "unique" else rule.key or contract.key,
+        field=field,
+        key=key,
         exclusive=limits.max is None and limits.below is not None,
         every=OF[rule.kind].every or options.get("history") == "all",
         where=where,
@@ -162,7 +171,7 @@ class _Parameters:
     def _time(self, option: str) -> int:
         long = self.rule.options[option]
         assert isinstance(long, dt.timedelta)
-        return max(long // _MICROSECOND, PARTS)
+        return min(max(long // _MICROSECOND, PARTS), _CENTURY)
 
     def _limit(self) -> float:
         limit = self.limits.max if self.limits.max is not None else self.limits.below
