@@ -64,6 +64,7 @@ docs: $(MAIN)  ## write the pages and schemas that are made of code and tests an
 	$(BIN)/python -m stillwell.pipeline.schema > schemas/pipeline.schema.json
 	$(BIN)/python -m tests.kernel.values > docs/reference/values.md
 	$(BIN)/python -m tests.kernel.nulls > docs/reference/nulls.md
+	$(BIN)/python -m tests.engines.support > docs/reference/support.md
 	$(BIN)/python -m tests.cli.walk
 	$(BIN)/python -m tests.cli.second_chance
 

@@ -173,3 +173,16 @@ def test_without_any_record_it_says_so(here, stillwell):
     (here / "a.jsonl").write_text("")
     assert stillwell("explain", "--record", "a.jsonl").stdout == "there is no record\n"
     assert stillwell("explain", "--record", "gone.jsonl").exit_code == 3
+
+
+def test_what_of_a_pipeline_runs_where_is_told_for_an_engine(here, stillwell, said):
+    (here / "pipeline.yml").write_text(
+        "pipeline: p\ncontract: contract.yml\nsource: stdin\naccepted: {jsonl: {path: a}}\nquarantine: {jsonl: {path: q}}\n"
+    )
+    answer = said(stillwell("explain", "--engine", "embedded", "--json").stdout, "explain")
+    assert answer["engine"] == "embedded"
+    assert [one["what"] for one in answer["steps"]][0] == "read"
+    assert answer["steps"][0]["state"].startswith("spool in ")
+    told = stillwell("explain", "pipeline.yml", "--engine", "embedded").stdout
+    assert "thread `writer` of this process" in told
+    assert stillwell("explain", "--engine", "nothing").exit_code == 3

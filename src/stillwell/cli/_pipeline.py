@@ -9,7 +9,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from stillwell.cli._early import ASKED
 from stillwell.cli._live import Picture, drawn
@@ -26,8 +28,17 @@ _GAPS = 5
 DEFAULT = Path("pipeline.yml")
 
 
-def planned(path: Path | None, settings: Sequence[str], output: Output) -> Plan:
-    """The plan of a pipeline: of the file, of the pipeline.yml in the folder, or of the one here."""
+Engine = Annotated[
+    str | None, typer.Option("--engine", metavar="NAME", help="Run on this engine, whatever the file says.")
+]
+"""The parameter `engine` of verbs that plan a pipeline."""
+
+
+def planned(path: Path | None, settings: Sequence[str], output: Output, engine: str | None = None) -> Plan:
+    """The plan of a pipeline: of the file, of the pipeline.yml in the folder, or of the one here.
+
+    `engine` is another one than the file names; options that the file gives to the same engine are kept.
+    """
     file = path or DEFAULT
     if file.is_dir():
         file = file / DEFAULT
@@ -36,7 +47,7 @@ def planned(path: Path | None, settings: Sequence[str], output: Output) -> Plan:
         raise fail(StillwellError, "no-pipeline", what, "Name one, or see what a run looks like: stillwell demo")
     if path is None:
         output.say(f"{file}")
-    made = plan(load(file, settings))
+    made = plan(load(file, settings).on(engine))
     for warning in made.warnings:
         output.say(output.paint(f"warning  {warning}", "warn"))
     return made

@@ -28,6 +28,7 @@ class Score:
     def see(self, progress: Progress) -> None:
         """Take in one epoch of generated records."""
         batch, judged = progress.batch, progress.judged
+        assert batch is not None, "the engine of the demo runs in this process"
         faults = np.asarray(batch["fault"].cast(pa.string()).to_pylist(), object)
         fields = np.asarray(batch["fault_field"].cast(pa.string()).to_pylist(), object)
         visible = np.isin(faults, VISIBLE)

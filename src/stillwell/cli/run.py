@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stillwell.cli._pipeline import interruptible, planned, say_summary, summed, watched
+from stillwell.cli._pipeline import Engine, interruptible, planned, say_summary, summed, watched
 from stillwell.cli.base import Json, Outcome, Output
 from stillwell.engines.base import Progress
 
@@ -16,6 +16,7 @@ EXAMPLES = (
     "stillwell run",
     "stillwell run pipelines/sensors.yml --plan",
     "stillwell run --set epoch.records=100000 --json",
+    "stillwell run --engine spark",
 )
 
 
@@ -30,6 +31,7 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Put another value in the file's place; may be repeated."),
     ] = None,
+    engine: Engine = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ended.")] = False,
     json: Json = False,
 ) -> Outcome:
@@ -41,7 +43,7 @@ def run(
     """
     output = Output(json=json)
     if plan:
-        made = planned(pipeline, settings or (), output)
+        made = planned(pipeline, settings or (), output, engine)
         lines = made.try_doors()
         for line in lines:
             output.say(line)
@@ -63,7 +65,7 @@ def run(
         )
 
     with interruptible(output) as stop:
-        made = planned(pipeline, settings or (), output)
+        made = planned(pipeline, settings or (), output, engine)
         summary = watched(made, output, quiet=quiet, watch=tell, stop=stop)
     say_summary(summary, output)
     output.emit("run", {"pipeline": made.pipeline.name, **summed(summary)})

@@ -10,7 +10,7 @@ What a batch is, and what a format: `stillwell.kernel.base`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -62,7 +62,8 @@ class Source(Protocol):
     such that something else under the same name has another identity.
 
     One of typed records also has a property `record_type`, the struct of the column `record`, which opens nothing:
-    by it the quarantine is made ready. None stands for bytes, and for what nobody knows yet.
+    by it the quarantine is made ready. None stands for bytes, and for what nobody knows yet. One whose records are in
+    the memory of this process says `in_process = True`.
     """
 
     Options: ClassVar[type[BaseModel]]
@@ -121,6 +122,19 @@ class Parted(Protocol):
 
     def seek(self, positions: Mapping[int, Position]) -> None:
         """As every source."""
+        ...
+
+    def seek_only(self, positions: Mapping[int, Position]) -> None:
+        """As `seek`, and of partitions that are not named nothing is read."""
+        ...
+
+
+@runtime_checkable
+class Split(Protocol):
+    """What a source also has whose partitions several processes can read side by side, each a few of them."""
+
+    def partitions_there(self) -> Collection[int]:
+        """The partitions that there are now, after `open`; more may come to be."""
         ...
 
     def seek_only(self, positions: Mapping[int, Position]) -> None:

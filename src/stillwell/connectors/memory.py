@@ -40,6 +40,7 @@ class Source:
 
     Options: ClassVar[type[BaseModel]] = SourceOptions
     replayable = True
+    in_process = True
 
     def __init__(self, options: SourceOptions, _place: Place) -> None:
         parts = options.records if isinstance(options.records, Mapping) else {0: options.records}

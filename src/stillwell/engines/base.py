@@ -1,14 +1,16 @@
 """What an engine must know: it takes a `Job`, moves every record through the kernel into the sinks, tells how it goes.
 
 An engine is one file of this folder, named after what the kernel runs on, with a class `Engine`. Delivery (intents,
-marks, recovery) is not its own: it is the same for every engine and lies in `stillwell.delivery`.
+marks, recovery) is not its own: it is the same for every engine and lies in `stillwell.delivery`. What an engine cannot
+do it says as data, by the names of `stillwell.engines._features`: a plan refuses it, and `docs/reference/support.md` is
+made of it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -39,7 +41,8 @@ class Job:
 
     `accepted[0]` holds the ledger. `window` and `group` are those of the tally; `memory` bounds the kernel (for example
     "1GiB"); `hash_key` is the key of sensitive fields that are hashed; a sink that fails is tried again for `patience`;
-    of each partition so many `keys` are remembered.
+    of each partition so many `keys` are remembered. `another` makes the same source once more, unopened; it can be
+    pickled, so that other processes read too.
     """
 
     pipeline: str
@@ -55,16 +58,18 @@ class Job:
     hash_key: bytes | None = field(default=None, repr=False)
     patience: dt.timedelta = dt.timedelta(0)
     keys: int = MOST_KEYS
+    another: Callable[[], Source] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
 class Progress:
     """One epoch that was written: its records as they were read, what the kernel said, and how things stand.
 
-    `lag` is in records, None when unknown; `recovered` tells an epoch that an earlier run had declared.
+    `batch` is None where records were read in another process and only their verdicts came back. `lag` is in records,
+    None when unknown; `recovered` tells an epoch that an earlier run had declared.
     """
 
-    batch: pa.Table
+    batch: pa.Table | None
     judged: Judged
     lag: int | None
     recovered: bool
@@ -101,15 +106,37 @@ class Summary:
         return self.read == self.accepted + self.quarantined
 
 
+@dataclass(frozen=True)
+class Cannot:
+    """Why an engine cannot do something, and the way out: two sentences."""
+
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a job: what is done, where it runs, and what state it keeps there (empty for none)."""
+
+    what: str
+    where: str
+    state: str = ""
+
+
 class Engine(Protocol):
-    """Runs jobs. `Options` are its keys in pipeline.yml."""
+    """Runs jobs. `Options` are its keys in pipeline.yml; `cannot` says by feature what it does not do."""
 
     Options: ClassVar[type[BaseModel]]
+    cannot: ClassVar[Mapping[str, Cannot]]
 
     def __init__(self, options: BaseModel) -> None: ...
 
     def check(self, job: Job) -> None:
-        """Refuse, with `not-supported`, what this engine cannot do for this job."""
+        """Refuse, with `not-supported`, what this engine cannot do for this job beside what `cannot` says."""
+        ...
+
+    def steps(self, job: Job) -> Sequence[Step]:
+        """What runs where, in the order in which a record meets it. Opens nothing."""
         ...
 
     def run(self, job: Job, watch: Watch, stop: threading.Event) -> Summary:

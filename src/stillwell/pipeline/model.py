@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stillwell.contract.model import PlugIn
@@ -103,6 +103,13 @@ class Pipeline:
     def folder(self) -> Path:
         """The folder that relative paths start from: that of the file."""
         return Path(self.file).absolute().parent if self.file else Path.cwd()
+
+    def on(self, engine: str | None) -> Pipeline:
+        """The same on another engine; with None, or the engine that it names, as it is."""
+        if engine in (None, self.engine.name):
+            return self
+        part = Part(str(engine), path="engine", at=Where("--engine"))
+        return replace(self, engine=part, places={**self.places, "engine": part.at})
 
     def where(self, path: str) -> Where:
         """Where the thing at `path` (`epoch.wait`) stands, or else the nearest thing around it."""

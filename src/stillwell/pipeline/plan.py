@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from stillwell._find import find
-from stillwell.connectors.base import Place
+from stillwell.connectors.base import Place, Source
 from stillwell.contract.load import load
 from stillwell.contract.model import Contract
 from stillwell.contract.read import Problems
 from stillwell.delivery.durable import door
+from stillwell.engines._features import refused
 from stillwell.engines.base import Engine, Job
 from stillwell.errors import PipelineError, Problem, StillwellError, Where, fail
 from stillwell.kernel.program import accepted_schema, quarantine_schema
@@ -144,6 +145,8 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
         assert contract is not None
         assert engine is not None
         source, *sinks = (one[0] for one in built if one)
+        kind: Callable[..., Source] = type(source)
+        options = next(one[1] for one in built if one)
         builder.add(unshared(source, zip(parts[1:], sinks, strict=True)))
         accepted = len(pipeline.accepted)
         job = Job(
@@ -157,7 +160,10 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
             memory=f"{pipeline.limits.memory}B",
             patience=pipeline.limits.patience,
             keys=pipeline.limits.keys,
+            another=partial(kind, options, place),
         )
+        for one in refused(pipeline.engine.name, engine[0], job):
+            builder.problems.add(one.code, one.what, one.fix, pipeline.where(one.path), one.path)
         _placed(pipeline.engine, builder.problems, partial(engine[0].check, job))
         builder.problems.stop(PipelineError)
     return Plan(pipeline, job, engine[0], tuple(_warnings(contract, pipeline)))

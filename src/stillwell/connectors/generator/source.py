@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 import pyarrow as pa
@@ -40,6 +40,7 @@ class Source:
         self._options = options
         self._partitions = [Partition(options, number) for number in range(options.partitions)]
         self._next = [0] * options.partitions
+        self._ours = frozenset(range(options.partitions))
         self._began: float | None = None
         self._given = 0
         self._closed = threading.Event()
@@ -62,9 +63,21 @@ class Source:
     def open(self) -> None:
         """Nothing to open: records are made as they are read."""
 
+    def partitions_there(self) -> Collection[int]:
+        """All of them, always the same."""
+        return range(len(self._partitions))
+
     def seek(self, positions: Mapping[int, Position]) -> None:
         """Start after what was read before; the rate is held from here on."""
+        self._seek(positions, self.partitions_there())
+
+    def seek_only(self, positions: Mapping[int, Position]) -> None:
+        """As `seek`; the rate is that of all partitions together, of which these have their share."""
+        self._seek(positions, positions)
+
+    def _seek(self, positions: Mapping[int, Position], ours: Collection[int]) -> None:
         self._next = [positions.get(number, Position()).offset for number in range(len(self._partitions))]
+        self._ours = frozenset(ours)
         self._began, self._given = None, 0
 
     def read(self, records: int) -> Chunk | None:
@@ -73,7 +86,7 @@ class Source:
         batches, ends = [], {}
         while count > 0 and (turn := self._turn()) is not None:
             partition, left = turn
-            size = min(count, left, max(1, records // len(self._partitions)), _BLOCK)
+            size = min(count, left, max(1, records // len(self._ours)), _BLOCK)
             batches.append(self._partitions[partition].batch(self._next[partition], size))
             self._next[partition] += size
             self._given += size
@@ -88,7 +101,8 @@ class Source:
 
     def lag(self) -> int | None:
         """Records that fell due and were not read yet; without a rate, all that are left (None when endless)."""
-        left = None if self._options.total is None else max(0, self._options.total - sum(self._next))
+        ends = [self._end(number) for number in self._ours]
+        left = None if self._options.total is None else sum(ends) - sum(self._next[number] for number in self._ours)
         if self._options.rate is None:
             return left
         due = max(0, self._due() - self._given)
@@ -100,12 +114,20 @@ class Source:
 
     def _turn(self) -> tuple[int, int] | None:
         """The partition that is furthest behind and has records left, and how many; None when all were read."""
-        total, partitions = self._options.total, len(self._partitions)
-        for offset, number in sorted((offset, number) for number, offset in enumerate(self._next)):
-            end = _ENDLESS if total is None else len(range(number, total, partitions))
-            if offset < end:
+        for offset, number in sorted((self._next[number], number) for number in self._ours):
+            if offset < (end := self._end(number)):
                 return number, end - offset
         return None
+
+    def _end(self, number: int) -> int:
+        total = self._options.total
+        return _ENDLESS if total is None else len(range(number, total, len(self._partitions)))
+
+    @property
+    def _rate(self) -> float | None:
+        """What is ours of the rate."""
+        rate = self._options.rate
+        return None if rate is None else rate * len(self._ours) / len(self._partitions)
 
     def _elapsed(self) -> float:
         if self._began is None:
@@ -113,7 +135,7 @@ class Source:
         return time.monotonic() - self._began
 
     def _due(self) -> int:
-        return int(self._elapsed() * (self._options.rate or 0))
+        return int(self._elapsed() * (self._rate or 0))
 
     def _overtime(self) -> bool:
         """Whether the wall clock ends the run: with a rate, `seconds` is a number of records instead."""
@@ -124,8 +146,8 @@ class Source:
         """How many records may be read now, after waiting for a worthwhile number of them."""
         if self._closed.is_set() or self._overtime():
             return 0
-        rate = self._options.rate
-        if rate is None:
+        rate = self._rate
+        if not rate:
             return records
         worthwhile = min(records, max(1, int(rate / 20)))
         wait = (self._given + worthwhile) / rate - self._elapsed()

@@ -140,6 +140,11 @@ class Source:
             raise fail(ConnectorError, "bad-option", what, f"It has {len(every):,}, from 0 on.")
         return told
 
+    def partitions_there(self) -> frozenset[int]:
+        """The partitions to be read, new ones included."""
+        self._survey.grown(at_once=False)
+        return self._ours()
+
     def _notes(self) -> Notes:
         """Where it is kept how partitions began."""
         return FileNotes(self._place.state, self.identity)

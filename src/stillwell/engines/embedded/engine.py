@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 from stillwell.connectors._spool import Spool
 from stillwell.connectors.base import Options
 from stillwell.contract.model import Contract
-from stillwell.engines.base import Job, Summary, Watch
+from stillwell.engines.base import Cannot, Job, Step, Summary, Watch
 from stillwell.engines.embedded.run import Run
 from stillwell.kernel import Kernel
 
@@ -26,6 +27,9 @@ class Engine:
     """Runs a job in this process."""
 
     Options: ClassVar[type[BaseModel]] = EngineOptions
+    cannot: ClassVar[Mapping[str, Cannot]] = {
+        "native": Cannot("It brings no connectors of its own.", "The source of the pipeline is read.")
+    }
 
     def __init__(self, options: EngineOptions) -> None:
         self._threads = options.threads
@@ -33,6 +37,15 @@ class Engine:
     def check(self, job: Job) -> None:
         """Everything that the kernel judges runs here."""
         self._kernel(job).close()
+
+    def steps(self, job: Job) -> Sequence[Step]:
+        """Three threads of this process."""
+        spool = "" if job.source.replayable else f"spool in {job.state / 'spool'}"
+        return (
+            Step("read", "thread `reader` of this process, all partitions", spool),
+            Step("judge and count", f"threads `kernel` of this process ({self._threads or 'one a core'})"),
+            Step("declare, write quarantine, write accepted", "thread `writer` of this process", "ledger and marks"),
+        )
 
     def run(self, job: Job, watch: Watch, stop: threading.Event) -> Summary:
         """Run until the source has finished, a `fail` rule is broken, or `stop` is set."""

@@ -1,0 +1,54 @@
+"""What a job may ask of its engine: each feature has a name, by which an engine says that it cannot do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from stillwell.connectors.base import Shared
+from stillwell.engines.base import Engine, Job
+from stillwell.errors import Problem
+
+
+@dataclass(frozen=True)
+class Feature:
+    """`what` it is, for people; `asked` gives the keys of pipeline.yml by which a job asks for it, none if it does not.
+
+    What is asked for by an option of the engine itself has no `asked`: the engine refuses that option.
+    """
+
+    what: str
+    asked: Callable[[Job], Collection[str]] = lambda _job: ()
+
+
+def _source(job: Job, *, asked: bool) -> Collection[str]:
+    return ("source",) if asked else ()
+
+
+def _in_memory(job: Job) -> Collection[str]:
+    return _source(job, asked=getattr(job.source, "in_process", False))
+
+
+FEATURES = {
+    "sequence": Feature(
+        "Rules over a key's history (`sequence`)", lambda job: ("contract",) if job.contract.sequence else ()
+    ),
+    "group": Feature(
+        "Several runs that share the partitions of a source (`group`)",
+        lambda job: _source(job, asked=isinstance(job.source, Shared)),
+    ),
+    "spool": Feature(
+        "Sources that cannot be read again (spooled first)",
+        lambda job: _source(job, asked=not job.source.replayable),
+    ),
+    "memory": Feature("Records in the memory of the process that runs the pipeline", _in_memory),
+    "native": Feature("The engine's own connector for Kafka (`reader: native`)"),
+}
+"""By name, in the order of the support table."""
+
+
+def refused(name: str, engine: Engine, job: Job) -> Iterator[Problem]:
+    """A problem for each feature that a job asks for and the engine `name` cannot give; paths are those of the file."""
+    for feature, cannot in engine.cannot.items():
+        for path in FEATURES[feature].asked(job):
+            yield Problem("not-supported", f"{cannot.why} (engine {name})", cannot.fix, path=path)
