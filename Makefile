@@ -78,7 +78,7 @@ lock: $(UV)  ## choose the newest versions of everything anew
 	echo uv | $(COMPILE) - --output-file environments/uv.txt
 	echo setuptools | $(COMPILE) - --output-file environments/build.txt
 	$(COMPILE) pyproject.toml --group dev --extra delta --extra kafka --extra lab --output-file environments/main.txt
-	$(COMPILE) pyproject.toml environments/spark.in --output-file environments/spark.txt
+	$(COMPILE) pyproject.toml environments/spark.in --extra delta --extra kafka --output-file environments/spark.txt
 	$(COMPILE) pyproject.toml environments/flink.in --output-file environments/flink.txt
 	for peer in environments/peer-*.in; do $(COMPILE) "$$peer" --output-file "$${peer%.in}.txt"; done
 	$(COMPILE) pyproject.toml environments/oldest.in --output-file environments/oldest.txt

@@ -181,7 +181,7 @@ def test_what_of_a_pipeline_runs_where_is_told_for_an_engine(here, stillwell, sa
     )
     answer = said(stillwell("explain", "--engine", "embedded", "--json").stdout, "explain")
     assert answer["engine"] == "embedded"
-    assert [one["what"] for one in answer["steps"]][0] == "read"
+    assert answer["steps"][0]["what"] == "read"
     assert answer["steps"][0]["state"].startswith("spool in ")
     told = stillwell("explain", "pipeline.yml", "--engine", "embedded").stdout
     assert "thread `writer` of this process" in told

@@ -21,27 +21,22 @@ class Feature:
     asked: Callable[[Job], Collection[str]] = lambda _job: ()
 
 
-def _source(job: Job, *, asked: bool) -> Collection[str]:
-    return ("source",) if asked else ()
-
-
-def _in_memory(job: Job) -> Collection[str]:
-    return _source(job, asked=getattr(job.source, "in_process", False))
-
-
 FEATURES = {
     "sequence": Feature(
         "Rules over a key's history (`sequence`)", lambda job: ("contract",) if job.contract.sequence else ()
     ),
     "group": Feature(
         "Several runs that share the partitions of a source (`group`)",
-        lambda job: _source(job, asked=isinstance(job.source, Shared)),
+        lambda job: ("source",) if isinstance(job.source, Shared) else (),
     ),
     "spool": Feature(
         "Sources that cannot be read again (spooled first)",
-        lambda job: _source(job, asked=not job.source.replayable),
+        lambda job: () if job.source.replayable else ("source",),
     ),
-    "memory": Feature("Records in the memory of the process that runs the pipeline", _in_memory),
+    "memory": Feature(
+        "Records in the memory of the process that runs the pipeline",
+        lambda job: ("source",) if getattr(job.source, "in_process", False) else (),
+    ),
     "native": Feature("The engine's own connector for Kafka (`reader: native`)"),
 }
 """By name, in the order of the support table."""

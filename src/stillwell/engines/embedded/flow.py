@@ -16,8 +16,8 @@ from stillwell.connectors.base import Informed, Shared, Source
 from stillwell.delivery.commit import Delivery
 from stillwell.delivery.memory import Memory
 from stillwell.delivery.slice import Gap
+from stillwell.engines._gather import Epoch, Gatherer
 from stillwell.engines.base import EpochLimits
-from stillwell.engines.embedded.gather import Epoch, Gatherer
 from stillwell.kernel import Judged, Kernel
 from stillwell.kernel.base import Stop
 from stillwell.kernel.sequence.state import Arrays

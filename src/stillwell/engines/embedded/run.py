@@ -11,25 +11,19 @@ import threading
 import time
 from collections.abc import Callable, Collection
 
-import duckdb
-import pyarrow as pa
-
-from stillwell._version import __version__
 from stillwell.connectors.base import Shared, Source
-from stillwell.contract.digest import digest
 from stillwell.contract.model import Contract
 from stillwell.delivery.again import CHUNK, Rejudge, Selective
-from stillwell.delivery.commit import Delivery, Identity
+from stillwell.delivery.commit import Delivery
 from stillwell.delivery.memory import Memory
 from stillwell.delivery.recovery import recover
-from stillwell.delivery.retry import Retry
+from stillwell.engines._count import Count
+from stillwell.engines._gather import Epoch
+from stillwell.engines._taken_up import delivery_of, open_sinks
 from stillwell.engines.base import Job, Progress, Summary, Watch
-from stillwell.engines.embedded.count import Count
 from stillwell.engines.embedded.flow import Flow
-from stillwell.engines.embedded.gather import Epoch
 from stillwell.errors import Fenced, StillwellError
 from stillwell.kernel import Judged, Kernel
-from stillwell.kernel.program import accepted_schema, quarantine_schema
 
 SETTLE = 10.0
 """Seconds in which a group tells a process that was fenced what is still its own."""
@@ -71,18 +65,12 @@ class Run:
         """Recover what an earlier run left, then read, judge and commit to the end."""
         with contextlib.closing(self._kernel):
             self._source.open()
-            self._open_sinks()
+            open_sinks(self._job, self._source)
             if isinstance(self._source, Shared):
                 self._share(self._source)
             else:
                 self._term(None)
         return self._count.summary(interrupted=not self._source.finished and self._count.stopped is None)
-
-    def _open_sinks(self) -> None:
-        for sink in self._job.accepted:
-            sink.open(accepted_schema(self._job.contract))
-        for sink in self._job.quarantine:
-            sink.open(quarantine_schema(getattr(self._source, "record_type", None)))
 
     def _share(self, source: Shared) -> None:
         """Take up partitions whenever they become ours, until the run ends."""
@@ -150,20 +138,16 @@ class Run:
 
     def _delivery(self, partitions: Collection[int] | None, memory: Memory) -> Delivery:
         """What commits epochs of these partitions, after all that was declared of them is written."""
-        job = self._job
-        versions = {"stillwell": __version__, "duckdb": duckdb.__version__, "pyarrow": pa.__version__}
-        identity = Identity(job.pipeline, self._source.identity, digest(job.contract), job.contract.text, versions)
-        ledger, retry = job.accepted[0].ledger(), Retry(job.patience, self._stop)
-        delivery = Delivery(identity, ledger, job.quarantine, job.accepted, partitions=partitions, retry=retry)
-        ours = _Ours(self._source, lambda: self._own() == partitions)
+        delivery = delivery_of(self._job, self._source, self._stop, partitions)
+        ours, ledger = _Ours(self._source, lambda: self._own() == partitions), self._job.accepted[0].ledger()
         rejudge = Rejudge(ledger, self._kernel, self._make, memory)
         unfinished = delivery.unfinished()
-        memory.take_up(delivery.settled(), rejudge.contract(unfinished[0]) if unfinished else job.contract)
+        memory.take_up(delivery.settled(), rejudge.contract(unfinished[0]) if unfinished else self._job.contract)
         for intent, batch, judged in recover(delivery, ours, rejudge):
             self._written(Epoch(batch, {}, intent.gaps), judged, recovered=True)
             # The run that met this rule died before it could tell.
             self._count.stopped = judged.stop or self._count.stopped
-        memory.under(job.contract)
+        memory.under(self._job.contract)
         return delivery
 
     def _written(self, epoch: Epoch, judged: Judged, *, recovered: bool = False) -> None:

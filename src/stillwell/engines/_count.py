@@ -1,4 +1,4 @@
-"""The running totals of a run."""
+"""The running totals of a run, on any engine."""
 
 from __future__ import annotations
 

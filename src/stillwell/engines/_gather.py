@@ -51,6 +51,11 @@ class Gatherer:
         return tuple(self._gaps)
 
     @property
+    def holds(self) -> bool:
+        """Whether the open epoch has any record."""
+        return bool(self._parts)
+
+    @property
     def wanted(self) -> int:
         """How many records to ask for next."""
         return min(CHUNK, self._limits.records - self._records)

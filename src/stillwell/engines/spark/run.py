@@ -1,0 +1,245 @@
+"""One run of a job on Spark: finishes what an earlier run declared, starts the stream, commits what tasks staged."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from stillwell.connectors.base import Informed, Split
+from stillwell.contract.model import Contract
+from stillwell.delivery.again import Rejudge
+from stillwell.delivery.commit import Delivery
+from stillwell.delivery.recovery import recover
+from stillwell.delivery.slice import Position
+from stillwell.engines._count import Count
+from stillwell.engines._taken_up import VERSIONS, delivery_of, open_sinks
+from stillwell.engines.base import Job, Progress, Summary, Watch
+from stillwell.engines.spark.feed import feed
+from stillwell.engines.spark.recipe import Recipe, Report
+from stillwell.engines.spark.session import cores, session
+from stillwell.engines.spark.staging import Staging
+from stillwell.errors import StillwellError, fail
+from stillwell.kernel import Judged, Kernel
+from stillwell.kernel.tally import merge
+
+if TYPE_CHECKING:
+    from stillwell.engines.spark.engine import EngineOptions
+
+_LOG = logging.getLogger("stillwell.engines")
+_POLL = 0.02
+_SIGN = 5.0
+"""Seconds between two signs of life."""
+
+
+class Once:
+    """Law 4, by a counter: each process counts all that it judged, and that must be what its reports say it read.
+
+    `again` is how many records were judged and not taken: Spark asked for a task once more.
+    """
+
+    def __init__(self) -> None:
+        self.again = 0
+        self._judged: dict[str, int] = {}
+
+    def add(self, reports: Sequence[Report]) -> None:
+        """Take in the reports of an epoch."""
+        for report in sorted(reports, key=lambda one: one.judged):
+            self.again += report.judged - self._judged.get(report.process, 0) - report.read
+            self._judged[report.process] = report.judged
+
+
+class Run:
+    """One run."""
+
+    def __init__(self, job: Job, options: EngineOptions, watch: Watch, stop: threading.Event) -> None:
+        self._job = job
+        self._options = options
+        self._watch = watch
+        self._stop = stop
+        self._count = Count()
+        self._staging = Staging(job.state / "spark" / f"run{uuid.uuid4().hex[:12]}")
+        self.once = Once()
+        self._finished = False
+
+    def run(self) -> Summary:
+        """Recover, then let the stream flow and commit its epochs in order, to the end."""
+        job = self._job
+        job.source.open()
+        open_sinks(job, job.source)
+        delivery = delivery_of(job, job.source, self._stop)
+        self._recover(delivery)
+        if self._count.stopped is None and not self._stop.is_set():
+            self._staging.begin()
+            try:
+                self._flow(delivery)
+            finally:
+                self._staging.end()
+                if self.once.again:
+                    _LOG.warning("%d records were judged again: Spark ran tasks anew.", self.once.again)
+        return self._count.summary(interrupted=not self._finished and self._count.stopped is None)
+
+    def _recover(self, delivery: Delivery) -> None:
+        """Finish in this process what was declared: an epoch at most, and one that is already known."""
+        if not delivery.unfinished():
+            return
+        ledger = self._job.accepted[0].ledger()
+        with contextlib.closing(self._kernel(self._job.contract)) as kernel:
+            for intent, batch, judged in recover(delivery, self._job.source, Rejudge(ledger, kernel, self._kernel)):
+                self._count.add(judged, intent.gaps, recovered=True)
+                self._watch(Progress(batch, judged, None, recovered=True))
+                self._count.stopped = judged.stop or self._count.stopped
+
+    def _kernel(self, contract: Contract) -> Kernel:
+        job = self._job
+        return Kernel(
+            contract,
+            format=job.source.format,
+            window=job.window,
+            group=job.group,
+            hash_key=job.hash_key,
+            memory=job.memory,
+        )
+
+    def _recipe(self, positions: dict[int, Position]) -> Recipe:
+        job, options = self._job, self._options
+        assert job.another is not None
+        tasks, source = 1, job.source
+        if isinstance(source, Split):
+            # Where a partition begins that was never read is settled here, before many look at once.
+            source.seek(positions)
+            source.seek_only({})
+            there = len(source.partitions_there())
+            tasks = min(options.tasks or (None if options.remote else cores(options.master)) or there, there) or 1
+        limits = replace(
+            job.epoch, records=math.ceil(job.epoch.records / tasks), bytes=math.ceil(job.epoch.bytes / tasks)
+        )
+        return Recipe(
+            folder=self._staging.folder,
+            another=job.another,
+            contract=job.contract.text,
+            limits=limits,
+            positions=positions,
+            tasks=tasks,
+            threads=options.threads,
+            window=job.window,
+            group=job.group,
+            memory=job.memory,
+            hash_key=job.hash_key,
+        )
+
+    def _flow(self, delivery: Delivery) -> None:
+        options = self._options
+        kind = feed(self._recipe(delivery.positions()))
+        spark, ours = session(self._job.pipeline, options.master, options.remote, options.config)
+        try:
+            spark.dataSource.register(kind)
+            query = (
+                spark.readStream.format(kind.name())
+                .load()
+                .writeStream.format("noop")
+                .queryName(f"{self._job.pipeline} {self._staging.folder.name}")
+                .option("checkpointLocation", (self._staging.folder / "checkpoint").as_uri())
+                .start()
+            )
+            try:
+                self._follow(query, delivery)
+            finally:
+                query.stop()
+        finally:
+            if ours:
+                spark.stop()
+
+    def _follow(self, query: Any, delivery: Delivery) -> None:
+        """Commit epochs in the order in which they were planned, as soon as all parts of one are staged."""
+        number, sign = 1, 0.0
+        while not self._finished and self._count.stopped is None:
+            if time.monotonic() - sign > _SIGN:
+                self._staging.alive()
+                sign = time.monotonic()
+                self._look(query)
+            if self._stop.is_set():
+                self._staging.stop()
+            reports = self._staging.reports(number)
+            if reports is None:
+                if self._stop.is_set() and self._staging.plan(number) is None:
+                    return
+                time.sleep(_POLL)
+                continue
+            self._take(number, reports, delivery)
+            number += 1
+
+    def _look(self, query: Any) -> None:
+        """See that Spark is well.
+
+        Raises:
+            StillwellError: code `engine-failed`.
+        """
+        if query.isActive:
+            return
+        error = query.exception()
+        what = "Spark ended the stream." if error is None else f"Spark failed: {_first_line(str(error))}"
+        raise fail(StillwellError, "engine-failed", what, "Look into its logs, then run again: nothing is lost.")
+
+    def _take(self, number: int, reports: Sequence[Report], delivery: Delivery) -> None:
+        """Commit one epoch, if any record was read in it."""
+        _refuse(reports)
+        self.once.add(reports)
+        self._finished = all(report.finished for report in reports)
+        full = [report for report in reports if report.read]
+        gaps = tuple(gap for report in reports for gap in report.gaps)
+        if full:
+            judged = self._joined(number, full)
+            ends = {partition: end for report in full for partition, end in report.ends.items()}
+            delivery.commit(judged, ends, full[0].part.clock, gaps=gaps, columns=full[0].columns)
+            if isinstance(self._job.source, Informed):
+                self._job.source.committed(ends)
+            self._count.add(judged, gaps, recovered=False)
+            self._count.stopped = judged.stop
+            lags = [report.lag for report in reports]
+            self._watch(Progress(None, judged, None if None in lags else sum(one or 0 for one in lags), False))
+            del judged
+            pa.default_memory_pool().release_unused()
+        else:
+            self._count.miss(gaps)
+        self._staging.committed(number)
+
+    def _joined(self, number: int, reports: Sequence[Report]) -> Judged:
+        """What all tasks of an epoch said, as one."""
+        stops = [report.stop for report in reports if report.stop is not None]
+        return Judged(
+            accepted=self._staging.rows(number, [report.accepted for report in reports]),
+            quarantined=self._staging.rows(number, [report.quarantined for report in reports]),
+            verdicts=pa.concat_arrays([report.verdicts for report in reports]),
+            tally=merge([report.tally for report in reports if report.tally is not None]),
+            facts={partition: facts for report in reports for partition, facts in report.facts.items()},
+            stop=min(stops, key=lambda stop: (stop.partition, stop.offset)) if stops else None,
+        )
+
+
+def _refuse(reports: Sequence[Report]) -> None:
+    """Raise what kept a task from its work; refuse executors that might judge otherwise than we do.
+
+    Raises:
+        StillwellError: that of the task; code `other-versions`.
+    """
+    for report in reports:
+        if report.failure is not None:
+            kind, problems = report.failure
+            raise kind(problems)
+        if report.versions != VERSIONS:
+            there, here = (", ".join(f"{name} {one[name]}" for name in VERSIONS) for one in (report.versions, VERSIONS))
+            what = f"{report.process} has {there}, and this process {here}: verdicts could differ."
+            raise fail(StillwellError, "other-versions", what, "Install the same versions on every machine.")
+
+
+def _first_line(text: str) -> str:
+    return next((line for line in text.splitlines() if line.strip()), "without a word")

@@ -1,0 +1,60 @@
+"""The Spark session of a run: the one there is, one of a server that is named, or one of our own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from stillwell._need import need
+
+OURS = {
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.streaming.stopTimeout": "60s",
+    "spark.log.level": "ERROR",
+    "spark.ui.showConsoleProgress": "false",
+}
+"""What a session of ours has unless the pipeline says otherwise."""
+
+LOCAL = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.memory": "1g"}
+"""And one that is this process alone."""
+
+
+def session(
+    name: str, master: str | None = None, remote: str | None = None, config: Mapping[str, str] | None = None
+) -> tuple[Any, bool]:
+    """A session, and whether it is ours to stop.
+
+    With neither `master` nor `remote` it is the active one, or what `spark-submit` says, or else `local[*]`.
+
+    Raises:
+        StillwellError: code `missing-extra`, when pyspark is not installed.
+    """
+    sql = need("pyspark.sql", who="The engine `spark`", extra="spark")
+    active = sql.SparkSession.getActiveSession()
+    if active is not None and master is None and remote is None:
+        return active, False
+    builder = sql.SparkSession.builder.appName(f"stillwell {name}")
+    if remote is not None:
+        return builder.remote(remote).getOrCreate(), True
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    if master is not None or not submitted:
+        builder = builder.master(master or "local[*]")
+    settings = {} if submitted else dict(OURS)
+    if not submitted and (master or "local").startswith("local"):
+        settings |= LOCAL
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        # Workers are this Python with these libraries, whatever `python3` is on the path.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    for key, value in {**settings, **(config or {})}.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate(), True
+
+
+def cores(master: str | None) -> int | None:
+    """How many tasks run side by side, where the address of a local master says it."""
+    if master is not None and not master.startswith("local"):
+        return None
+    inside = (master or "local[*]").partition("[")[2].rstrip("]").partition(",")[0] or "1"
+    return os.cpu_count() or 1 if inside == "*" else int(inside)

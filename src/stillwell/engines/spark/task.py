@@ -1,0 +1,139 @@
+"""What one task does: reads its part of an epoch, judges it here, stages the rows, and reports the rest."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+
+import pyarrow as pa
+
+from stillwell.connectors.base import Source, Split
+from stillwell.contract.load import parse
+from stillwell.delivery.slice import Gap, Position
+from stillwell.engines._gather import Epoch, Gatherer
+from stillwell.engines._taken_up import VERSIONS
+from stillwell.engines.spark.recipe import Part, Recipe, Report
+from stillwell.engines.spark.staging import Staging
+from stillwell.errors import StillwellError
+from stillwell.kernel import Kernel
+
+
+class _Held:
+    """What a worker process keeps from task to task: a source that may stand where the next task goes on, a kernel."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.folder = recipe.folder
+        self.judged = 0
+        self.source: Source | None = None
+        self.at: dict[int, Position] | None = None
+        source = recipe.another()
+        self.kernel = Kernel(
+            parse(recipe.contract),
+            format=source.format,
+            window=recipe.window,
+            group=recipe.group,
+            hash_key=recipe.hash_key,
+            threads=recipe.threads,
+            memory=recipe.memory,
+        )
+
+    def close(self) -> None:
+        """Give it back."""
+        self.let_go()
+        self.kernel.close()
+
+    def let_go(self) -> None:
+        """Close the source."""
+        if self.source is not None:
+            self.source.close()
+        self.source, self.at = None, None
+
+    def source_at(self, recipe: Recipe, part: Part) -> Source:
+        """The source, where the part begins: it goes on if it stands there."""
+        source, at = self.source, self.at
+        # Until the task has ended well, nobody knows where the source stands.
+        self.at = None
+        if source is None:
+            self.source = source = recipe.another()
+            source.open()
+        if at is None or at != dict(part.positions):
+            if part.only:
+                assert isinstance(source, Split)
+                source.seek_only(part.positions)
+            else:
+                source.seek(part.positions)
+        return source
+
+
+_held: _Held | None = None
+
+
+def perform(recipe: Recipe, part: Part) -> Report:
+    """Read, judge and stage one part; an error that a person can do something about is reported, not raised."""
+    global _held  # noqa: PLW0603 - a worker process lives on, and its kernel and source with it
+    staging = Staging(recipe.folder)
+    try:
+        if _held is None or _held.folder != recipe.folder:
+            if _held is not None:
+                _held.close()
+            _held = None
+            _held = _Held(recipe)
+        report = _performed(_held, recipe, part, staging)
+    except StillwellError as error:
+        if _held is not None:
+            _held.let_go()
+        report = Report(part, _process(), 0, finished=False, versions=VERSIONS, failure=(type(error), error.problems))
+    staging.put_report(report)
+    return report
+
+
+def _performed(held: _Held, recipe: Recipe, part: Part, staging: Staging) -> Report:
+    source = held.source_at(recipe, part)
+    epoch, gaps = _read(source, recipe)
+    finished, lag = source.finished, source.lag()
+    if epoch is None:
+        held.at = dict(part.positions)
+        return Report(part, _process(), held.judged, finished, VERSIONS, gaps=gaps, lag=lag)
+    judged = held.kernel.judge(epoch.table, part.clock)
+    held.judged += judged.read
+    attempt = uuid.uuid4().hex
+    report = Report(
+        part=part,
+        process=_process(),
+        judged=held.judged,
+        finished=finished,
+        versions=VERSIONS,
+        ends=dict(epoch.ends),
+        gaps=epoch.gaps,
+        columns=epoch.columns,
+        lag=lag,
+        accepted=staging.put_rows(part, attempt, "accepted", judged.accepted),
+        quarantined=staging.put_rows(part, attempt, "quarantined", judged.quarantined),
+        verdicts=judged.verdicts,
+        facts=dict(judged.facts),
+        tally=judged.tally,
+        stop=judged.stop,
+    )
+    held.at = {**part.positions, **epoch.ends}
+    del epoch, judged
+    pa.default_memory_pool().release_unused()
+    return report
+
+
+def _read(source: Source, recipe: Recipe) -> tuple[Epoch | None, tuple[Gap, ...]]:
+    """The records of one epoch, within its limits; None when none came."""
+    gathered: list[Epoch] = []
+    gatherer = Gatherer(recipe.limits, gathered.append)
+    until = time.monotonic() + recipe.limits.wait.total_seconds()
+    while not gathered and not source.finished:
+        gatherer.add(source.read(gatherer.wanted))
+        if not gatherer.holds and time.monotonic() >= until:
+            break
+    gatherer.close()
+    return (gathered[0] if gathered else None), gatherer.gaps
+
+
+def _process() -> str:
+    return f"{socket.gethostname()}/{os.getpid()}"
