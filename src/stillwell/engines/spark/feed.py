@@ -14,7 +14,6 @@ import pyarrow as pa
 from stillwell._need import need
 from stillwell.engines.spark.planner import Planner
 from stillwell.engines.spark.recipe import Part, Recipe
-from stillwell.engines.spark.task import perform
 
 SCHEMA = "part int, read long, accepted long, quarantined long, judged long"
 
@@ -67,6 +66,9 @@ class Reader(_spark.DataSourceStreamReader):  # type: ignore[misc]
 
     def read(self, partition: Any) -> Iterator[pa.RecordBatch]:
         """Read, judge and stage one part; gives its counts."""
+        # Only executors need the kernel: where Spark plans, a process is started for each run.
+        from stillwell.engines.spark.task import perform
+
         part: Part = partition.value
         report = perform(self._recipe, part)
         accepted = sum(one.accepted for one in report.facts.values())

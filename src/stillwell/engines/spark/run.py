@@ -40,6 +40,14 @@ _SIGN = 5.0
 """Seconds between two signs of life."""
 
 
+RETRIES = 2
+"""How often in a row a stream is started again that failed before anything was committed."""
+
+
+class _StreamFailed(StillwellError):
+    """Spark ended the stream; what is committed stays."""
+
+
 class Once:
     """Law 4, by a counter: each process counts all that it judged, and that must be what its reports say it read.
 
@@ -66,7 +74,7 @@ class Run:
         self._watch = watch
         self._stop = stop
         self._count = Count()
-        self._staging = Staging(job.state / "spark" / f"run{uuid.uuid4().hex[:12]}")
+        self._staging = Staging(job.state / "spark" / "none")
         self.once = Once()
         self._finished = False
 
@@ -78,9 +86,8 @@ class Run:
         delivery = delivery_of(job, job.source, self._stop)
         self._recover(delivery)
         if self._count.stopped is None and not self._stop.is_set():
-            self._staging.begin()
             try:
-                self._flow(delivery)
+                self._stream(delivery)
             finally:
                 self._staging.end()
                 if self.once.again:
@@ -108,6 +115,22 @@ class Run:
             hash_key=job.hash_key,
             memory=job.memory,
         )
+
+    def _stream(self, delivery: Delivery) -> None:
+        """Let the stream flow; one that fails is started again where the sinks stand, while that brings us on."""
+        failed, epochs = 0, -1
+        while True:
+            self._staging = Staging(self._job.state / "spark" / f"run{uuid.uuid4().hex[:12]}")
+            self._staging.begin()
+            try:
+                self._flow(delivery)
+            except _StreamFailed as error:
+                failed, epochs = 1 if self._count.epochs > epochs else failed + 1, self._count.epochs
+                if failed > RETRIES or self._stop.is_set():
+                    raise
+                _LOG.warning("%s The stream is started again.", error.problems[0].what)
+            else:
+                return
 
     def _recipe(self, positions: dict[int, Position]) -> Recipe:
         job, options = self._job, self._options
@@ -181,13 +204,13 @@ class Run:
         """See that Spark is well.
 
         Raises:
-            StillwellError: code `engine-failed`.
+            _StreamFailed: code `engine-failed`.
         """
         if query.isActive:
             return
         error = query.exception()
         what = "Spark ended the stream." if error is None else f"Spark failed: {_first_line(str(error))}"
-        raise fail(StillwellError, "engine-failed", what, "Look into its logs, then run again: nothing is lost.")
+        raise fail(_StreamFailed, "engine-failed", what, "Look into its logs, then run again: nothing is lost.")
 
     def _take(self, number: int, reports: Sequence[Report], delivery: Delivery) -> None:
         """Commit one epoch, if any record was read in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -32,9 +33,9 @@ def session(
         StillwellError: code `missing-extra`, when pyspark is not installed.
     """
     sql = need("pyspark.sql", who="The engine `spark`", extra="spark")
-    active = sql.SparkSession.getActiveSession()
-    if active is not None and master is None and remote is None:
-        return active, False
+    if master is None and remote is None:
+        with contextlib.suppress(need("pyspark.errors", who="The engine `spark`", extra="spark").PySparkException):
+            return sql.SparkSession.active(), False
     builder = sql.SparkSession.builder.appName(f"stillwell {name}")
     if remote is not None:
         return builder.remote(remote).getOrCreate(), True

@@ -1,0 +1,201 @@
+"""A pipeline from Kafka to Delta on Spark, and what a test does with it: fill the topic, run it, kill it, look at it.
+
+Its process is the `stillwell` of Spark's environment; this one only looks on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pytest
+from deltalake import DeltaTable
+
+from stillwell.lab._process import Process
+
+ROOT = Path(__file__).parents[3]
+ENVIRONMENT = ROOT / ".environments" / "spark"
+HOME = ENVIRONMENT / "lib" / "python3.11" / "site-packages" / "pyspark"
+
+CONTRACT = """\
+contract: numbers
+version: 1.0.0
+time: at
+fields:
+  id: {type: integer, required: true}
+  at: {type: timestamp, required: true}
+  value: {type: double, required: true, min: 0, max: 90, warn: {max: 80}}
+"""
+PIPELINE = """\
+pipeline: numbers
+contract: contract.yml
+source: {{kafka: {{brokers: '{brokers}', topic: {topic}, until: {until}}}}}
+accepted: {{delta: {{path: accepted}}}}
+quarantine: {{delta: {{path: quarantine}}}}
+epoch: {{records: {epoch}, wait: 500ms}}
+engine: {engine}
+"""
+
+
+def there() -> None:
+    """Skip a test where Spark's environment is not made; fail where CI wants it."""
+    if not (ENVIRONMENT / ".ready").exists():
+        say = pytest.fail if os.environ.get("CI") else pytest.skip
+        say("the environment of spark is not there: make environments")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The variables of a process in Spark's environment."""
+    return {
+        **os.environ,
+        "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # a short job is mostly start-up
+        "PATH": f"{ENVIRONMENT / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYSPARK_PYTHON": str(ENVIRONMENT / "bin" / "python"),
+        "PYTHONPATH": str(ROOT),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        **more,
+    }
+
+
+def payload(number: int) -> bytes:
+    """Record `number`: one in seven is too high, one in 50 is broken."""
+    if number % 50 == 49:
+        return b'{"id": %d' % number
+    value = 95.5 if number % 7 == 3 else number % 85
+    return json.dumps({"id": number, "at": "2026-01-01T00:00:00Z", "value": value}).encode()
+
+
+def good(number: int) -> bool:
+    """What must become of it, said without the code that is tested."""
+    return number % 50 != 49 and number % 7 != 3
+
+
+class Stage:
+    """A folder with the pipeline `numbers`, and a topic of its own."""
+
+    def __init__(
+        self, folder: Path, broker: Any, topic: str, engine: str, *, partitions: int = 4, epoch: int = 5000,
+        until: str = "end",
+    ) -> None:  # fmt: skip
+        self.folder, self._broker, self._topic, self._partitions = folder, broker, topic, partitions
+        self.sent = 0
+        from confluent_kafka.admin import AdminClient, NewTopic
+
+        admin = AdminClient({"bootstrap.servers": broker.address})
+        admin.create_topics([NewTopic(topic, partitions)])[topic].result(30)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "contract.yml").write_text(CONTRACT)
+        told = PIPELINE.format(brokers=broker.address, topic=topic, until=until, epoch=epoch, engine=engine)
+        (folder / "pipeline.yml").write_text(told)
+
+    def send(self, count: int) -> None:
+        """Add so many records, dealt to the partitions in turn."""
+        from confluent_kafka import Producer
+
+        producer = Producer({"bootstrap.servers": self._broker.address, "linger.ms": 20})
+        for number in range(self.sent, self.sent + count):
+            producer.produce(self._topic, payload(number), partition=number % self._partitions)
+            if number % 1000 == 0:
+                producer.poll(0)
+        producer.flush(60)
+        self.sent += count
+
+    def start(self, *words: str, **more: str) -> subprocess.Popen[str]:
+        """A run, as a process; what it says is in `run.log`."""
+        with (self.folder / "run.log").open("a") as log:
+            return subprocess.Popen(
+                [ENVIRONMENT / "bin" / "stillwell", "run", "pipeline.yml", "--json", *words],
+                cwd=self.folder, env=environment(**more), stdout=log, stderr=subprocess.STDOUT, text=True,
+            )  # fmt: skip
+
+    def run(self, *words: str, **more: str) -> dict[str, Any]:
+        """Run to the end; what it says of itself."""
+        process = self.start(*words, **more)
+        assert process.wait(300) == 0, self.log()
+        return self.said("run")[-1]
+
+    def log(self) -> str:
+        """The end of what runs said."""
+        return (self.folder / "run.log").read_text()[-4000:]
+
+    def said(self, kind: str) -> list[dict[str, Any]]:
+        """What runs said of this kind: `epoch`, `run`."""
+        lines = (line for line in (self.folder / "run.log").read_text().splitlines() if line.startswith("{"))
+        return [one for line in lines if (one := json.loads(line))["schema"] == f"stillwell.{kind}/1"]
+
+    def wait_for_rows(self, least: int, process: subprocess.Popen[str], patience: float = 120.0) -> None:
+        """Wait until so many rows are accepted, while the run goes on."""
+        until = time.monotonic() + patience
+        while self.count() < least:
+            assert process.poll() is None, f"the run ended: {self.log()}"
+            assert time.monotonic() < until, f"{self.count()} rows after {patience} s: {self.log()}"
+            time.sleep(0.1)
+
+    def count(self) -> int:
+        """Accepted rows."""
+        return len(self.ids("accepted"))
+
+    def ids(self, sink: str) -> list[int]:
+        """The number of each row's record, found by its place: topic, partition and offset."""
+        if not (self.folder / sink / "_delta_log").exists():
+            return []
+        rows = DeltaTable(str(self.folder / sink)).to_pyarrow_table(columns=["_stillwell"])["_stillwell"]
+        partition, offset = (pc.struct_field(rows, name).to_pylist() for name in ("partition", "offset"))
+        return [at * self._partitions + one for one, at in zip(partition, offset, strict=True)]
+
+    def lost_or_doubled(self) -> list[str]:
+        """What an independent reader finds wrong: nothing, if every record is where it must be, once."""
+        wrong = []
+        for sink, wanted in (("accepted", True), ("quarantine", False)):
+            found = Counter(self.ids(sink))
+            expected = {number for number in range(self.sent) if good(number) is wanted}
+            wrong += [f"{sink}: {number} is there {times} times" for number, times in found.items() if times > 1]
+            wrong += [f"{sink}: {number} is lost" for number in sorted(expected - found.keys())[:5]]
+            wrong += [f"{sink}: {number} is wrong here" for number in sorted(found.keys() - expected)[:5]]
+        return wrong
+
+    def audit(self) -> dict[str, Any]:
+        """What `stillwell audit` says; it must say yes."""
+        process = subprocess.run(
+            [ENVIRONMENT / "bin" / "stillwell", "audit", "pipeline.yml", "--json"],
+            cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert process.returncode == 0, process.stdout + process.stderr
+        found: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
+        return found
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """The processes below a process, and the words of each."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        children.setdefault(parent, []).append(int(path.parent.name))
+    found: dict[int, str] = {}
+    left = list(children.get(pid, ()))
+    while left:
+        one = left.pop()
+        left += children.get(one, ())
+        try:
+            found[one] = Path(f"/proc/{one}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+    return found
+
+
+def end(pids: Sequence[int] | Mapping[int, str]) -> None:
+    """kill -9, each by its number."""
+    for pid in pids:
+        if process := Process.of(pid):
+            process.signal(signal.SIGKILL, 5.0)
