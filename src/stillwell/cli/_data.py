@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -124,6 +125,8 @@ class Data:
     path: Path | None = None
     versioned: bool = False
     limit: int | None = None
+    again: Callable[[], Source] | None = field(default=None, repr=False, compare=False)
+    """Makes the same source once more, in another process; None for what can be read here alone."""
     _held: list[pa.Table] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -219,7 +222,7 @@ def opened(
 
 def _meant(name: str, reading: Reading, told: Any, place: Place, problems: list[Problem]) -> Iterator[Data]:
     if name == "-":
-        yield Data(STDIN, _built("stdin", place, format=told or "json"), "line")
+        yield Data(STDIN, _maker("stdin", place, format=told or "json")(), "line")
         return
     if "://" in name:
         # What comes while it is looked at would never end.
@@ -229,9 +232,10 @@ def _meant(name: str, reading: Reading, told: Any, place: Place, problems: list[
         return
     path = place.path(name)
     if (path / "_delta_log").is_dir():
-        source = _built("delta", place, path=str(path), at=reading.at)
+        make = _maker("delta", place, path=str(path), at=reading.at)
+        source = make()
         source.check()
-        yield Data(name, source, "row", path, versioned=True)
+        yield Data(name, source, "row", path, versioned=True, again=make)
         return
     files = found([name], place)
     if not files:
@@ -240,15 +244,15 @@ def _meant(name: str, reading: Reading, told: Any, place: Place, problems: list[
     for file in files:
         shown = str(file.relative_to(place.folder) if file.is_relative_to(place.folder) else file)
         with _noted(shown, problems):
-            source = _built("files", place, path=str(file), format=told)
+            make = _maker("files", place, path=str(file), format=told)
+            source = make()
             source.check()
-            yield Data(shown, source, "row" if source.format.name == "arrow" else "line", file)
+            yield Data(shown, source, "row" if source.format.name == "arrow" else "line", file, again=make)
 
 
-def _built(connector: str, place: Place, **options: Any) -> Source:
+def _maker(connector: str, place: Place, **options: Any) -> Callable[[], Source]:
     kind = find("connectors", connector, "Source")
-    source: Source = kind(kind.Options(**options), place)
-    return source
+    return partial(kind, kind.Options(**options), place)
 
 
 @contextmanager

@@ -37,8 +37,8 @@ SETTINGS = {
     "spark.executor.memory": "512m",
     "spark.executor.extraJavaOptions": _FLAGS,
     # Who died is missed after seconds, not after minutes.
-    "spark.network.timeout": "20s",
-    "spark.executor.heartbeatInterval": "2s",
+    "spark.network.timeout": "60s",
+    "spark.executor.heartbeatInterval": "5s",
 }
 """What applications have that are submitted with the configuration of this folder."""
 

@@ -195,7 +195,7 @@ def descendants(pid: int) -> dict[int, str]:
 
 
 def end(pids: Sequence[int] | Mapping[int, str]) -> None:
-    """kill -9, each by its number."""
+    """Kill -9, each by its number."""
     for pid in pids:
         if process := Process.of(pid):
             process.signal(signal.SIGKILL, 5.0)

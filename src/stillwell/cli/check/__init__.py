@@ -34,9 +34,10 @@ from stillwell.cli.check.answer import Answer, plain
 from stillwell.cli.check.cells import cells as cells_to
 from stillwell.cli.check.found import Found
 from stillwell.cli.check.rejects import rejects
+from stillwell.cli.check.spread import count_on
 from stillwell.cli.check.table import lines
 from stillwell.contract.model import Contract
-from stillwell.errors import ConnectorError, Problem, StillwellError
+from stillwell.errors import ConnectorError, Problem, StillwellError, fail
 from stillwell.kernel import Format, Judged, Kernel
 from stillwell.kernel.scan import Scan
 from stillwell.kernel.sequence.history import History
@@ -48,6 +49,7 @@ EXAMPLES = (
     "stillwell check data/*.jsonl.gz --contract sensors.yml --tolerate 1%",
     "stillwell check lake/readings --at 12 --quarantine rejects.jsonl",
     "stillwell check kafka://localhost:9092/sensor-topic --contract sensors.yml --limit 10000",
+    "stillwell check lake/readings --contract sensors.yml --engine spark",
     "curl -s https://example.org/readings | stillwell check - --json",
 )
 
@@ -85,6 +87,9 @@ def check(
     ] = False,
     as_of: Annotated[str | None, typer.Option(metavar="TIME", help="What `now` in the contract means; now.")] = None,
     samples: Annotated[int, typer.Option(metavar="N", min=0, help="How many examples of each broken rule.")] = 1,
+    engine: Annotated[
+        str | None, typer.Option("--engine", metavar="NAME", help="Count there, file by file; here unless said.")
+    ] = None,
     json: Json = False,
 ) -> Outcome:
     """Judge files or a table by a contract, and say which rules were broken.
@@ -110,7 +115,12 @@ def check(
         # Where nobody asks for rows or for what fields are like, counting is enough, and several times as fast.
         rows: Told = (lambda judged: keeping.add(judged.quarantined), flagging.add)
         told = rows if quarantine or cells or json else ()
-        found = _judge(judging_by, inputs, clock, told, Found(judging_by, samples), broken, output)
+        found = Found(judging_by, samples)
+        if engine is None:
+            _judge(judging_by, inputs, clock, told, found, broken, output)
+        else:
+            _refuse_rows(cells, quarantine)
+            count_on(engine, inputs, judging_by, clock, _WHOLE, found)
     answer = Answer(
         contract=judging_by,
         suggested=judging is None,
@@ -127,6 +137,12 @@ def check(
         found=found,
     )
     return _told(answer, output)
+
+
+def _refuse_rows(*asked: Path | None) -> None:
+    if any(asked):
+        what = "On an engine records are counted, and none of them comes back."
+        raise fail(StillwellError, "usage", what, "Leave --cells and --quarantine out, or --engine.")
 
 
 def _told(answer: Answer, output: Output) -> Outcome:

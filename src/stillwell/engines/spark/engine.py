@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -13,6 +13,8 @@ from stillwell.connectors.base import Options, Split
 from stillwell.engines.base import Cannot, Job, Step, Summary, Watch
 from stillwell.errors import PipelineError, StillwellError, fail
 from stillwell.kernel import Kernel
+
+Answer = TypeVar("Answer")
 
 
 class EngineOptions(Options):
@@ -89,6 +91,22 @@ class Engine:
             Step("read, judge and count", f"tasks of executors, {split}", f"rows staged in {staging} until committed"),
             Step("declare, write quarantine, write accepted", "this process", "ledger and marks"),
         )
+
+    def spread(self, work: Sequence[Callable[[], Answer]]) -> list[Answer]:
+        """Do pieces of work in the executors; their answers, in their order.
+
+        Raises:
+            StillwellError: that of the first piece that raises one.
+        """
+        from stillwell.engines.spark.pieces import spread
+        from stillwell.engines.spark.session import session
+
+        spark, ours = session("check", self._options.master, self._options.remote, self._options.config)
+        try:
+            return spread(spark, work)
+        finally:
+            if ours:
+                spark.stop()
 
     def run(self, job: Job, watch: Watch, stop: threading.Event) -> Summary:
         """Run until the source has finished, a `fail` rule is broken, or `stop` is set."""

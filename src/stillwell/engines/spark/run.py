@@ -25,7 +25,7 @@ from stillwell.engines._taken_up import VERSIONS, delivery_of, open_sinks
 from stillwell.engines.base import Job, Progress, Summary, Watch
 from stillwell.engines.spark.feed import feed
 from stillwell.engines.spark.recipe import Recipe, Report
-from stillwell.engines.spark.session import cores, session
+from stillwell.engines.spark.session import cores, session, told
 from stillwell.engines.spark.staging import Staging
 from stillwell.errors import StillwellError, fail
 from stillwell.kernel import Judged, Kernel
@@ -209,7 +209,7 @@ class Run:
         if query.isActive:
             return
         error = query.exception()
-        what = "Spark ended the stream." if error is None else f"Spark failed: {_first_line(str(error))}"
+        what = "Spark ended the stream." if error is None else f"Spark failed: {told(error)}"
         raise fail(_StreamFailed, "engine-failed", what, "Look into its logs, then run again: nothing is lost.")
 
     def _take(self, number: int, reports: Sequence[Report], delivery: Delivery) -> None:
@@ -262,7 +262,3 @@ def _refuse(reports: Sequence[Report]) -> None:
             there, here = (", ".join(f"{name} {one[name]}" for name in VERSIONS) for one in (report.versions, VERSIONS))
             what = f"{report.process} has {there}, and this process {here}: verdicts could differ."
             raise fail(StillwellError, "other-versions", what, "Install the same versions on every machine.")
-
-
-def _first_line(text: str) -> str:
-    return next((line for line in text.splitlines() if line.strip()), "without a word")
