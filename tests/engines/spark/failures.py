@@ -110,7 +110,7 @@ def played(name: str, broker: Any, cluster: Any, folder: Path) -> dict[str, Any]
     if how == "started again":
         ended = stage.run("--set", master, **environment)
     else:
-        assert process.wait(300) == 0, stage.log()
+        assert process.wait(600) == 0, stage.log()
         ended = stage.said("run")[-1]
     wrong = stage.lost_or_doubled()
     proved = stage.audit()

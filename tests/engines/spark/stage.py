@@ -112,14 +112,14 @@ class Stage:
         """A run, as a process; what it says is in `run.log`."""
         with (self.folder / "run.log").open("a") as log:
             return subprocess.Popen(
-                [ENVIRONMENT / "bin" / "stillwell", "run", "pipeline.yml", "--json", *words],
+                [ENVIRONMENT / "bin" / "stillwell", "run", "pipeline.yml", "--json", "--quiet", *words],
                 cwd=self.folder, env=environment(**more), stdout=log, stderr=subprocess.STDOUT, text=True,
             )  # fmt: skip
 
     def run(self, *words: str, **more: str) -> dict[str, Any]:
         """Run to the end; what it says of itself."""
         process = self.start(*words, **more)
-        assert process.wait(300) == 0, self.log()
+        assert process.wait(600) == 0, self.log()
         return self.said("run")[-1]
 
     def log(self) -> str:
@@ -131,7 +131,7 @@ class Stage:
         lines = (line for line in (self.folder / "run.log").read_text().splitlines() if line.startswith("{"))
         return [one for line in lines if (one := json.loads(line))["schema"] == f"stillwell.{kind}/1"]
 
-    def wait_for_rows(self, least: int, process: subprocess.Popen[str], patience: float = 120.0) -> None:
+    def wait_for_rows(self, least: int, process: subprocess.Popen[str], patience: float = 400.0) -> None:
         """Wait until so many rows are accepted, while the run goes on."""
         until = time.monotonic() + patience
         while self.count() < least:

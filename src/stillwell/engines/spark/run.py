@@ -23,7 +23,6 @@ from stillwell.delivery.slice import Position
 from stillwell.engines._count import Count
 from stillwell.engines._taken_up import VERSIONS, delivery_of, open_sinks
 from stillwell.engines.base import Job, Progress, Summary, Watch
-from stillwell.engines.spark.feed import feed
 from stillwell.engines.spark.recipe import Recipe, Report
 from stillwell.engines.spark.session import cores, session, told
 from stillwell.engines.spark.staging import Staging
@@ -160,6 +159,8 @@ class Run:
         )
 
     def _flow(self, delivery: Delivery) -> None:
+        from stillwell.engines.spark.feed import feed
+
         options = self._options
         kind = feed(self._recipe(delivery.positions()))
         spark, ours = session(self._job.pipeline, options.master, options.remote, options.config)

@@ -1,0 +1,234 @@
+"""The engine Spark: the cases in one session, a run that is killed and goes on, and what is refused; each job is real.
+
+Everything that needs Spark runs in its own environment, as a process that is looked at from here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stillwell.connectors.base import Place
+from stillwell.connectors.generator import Source as Generator
+from stillwell.delivery.slice import Position
+from stillwell.engines import embedded
+from stillwell.engines.base import EpochLimits
+from stillwell.engines.spark import Engine, EngineOptions
+from stillwell.engines.spark.planner import Planner
+from stillwell.engines.spark.recipe import Part, Recipe, Report
+from stillwell.engines.spark.run import Once
+from stillwell.engines.spark.session import cores, told
+from stillwell.engines.spark.staging import AHEAD, Staging
+from stillwell.engines.spark.task import perform
+from stillwell.errors import PipelineError, StillwellError
+from stillwell.pipeline.load import load
+from stillwell.pipeline.plan import plan
+from tests.cases.case import Case, cases
+from tests.cases.check import unmet
+from tests.cases.outcome import Outcome, differences
+from tests.cases.play import played
+from tests.engines.spark.stage import ENVIRONMENT, ROOT, Stage, descendants, environment, there
+
+NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+group = pytest.mark.xdist_group("engines")
+
+
+# In one session: an odd zone of the machine, another one of Spark, and no ANSI rules (other tests have them).
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory) -> dict[str, Outcome]:
+    there()
+    folder = tmp_path_factory.mktemp("cases")
+    job = subprocess.run(
+        [
+            ENVIRONMENT / "bin" / "python",
+            ROOT / "tests" / "engines" / "spark" / "cases_job.py",
+            folder,
+            "spark.sql.ansi.enabled=false",
+            "spark.sql.session.timeZone=America/St_Johns",
+        ],
+        env=environment(TZ="Asia/Kathmandu", LC_ALL="C.UTF-8"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+    )
+    assert job.returncode == 0, job.stdout[-4000:]
+    found: dict[str, Outcome] = json.loads((folder / "outcomes.json").read_text())
+    return found
+
+
+@group
+@pytest.mark.engine
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.id)
+def test_a_case_ends_on_spark_as_it_must_and_as_it_does_here(case: Case, outcomes, tmp_path) -> None:
+    assert not unmet(case, outcomes[case.id])
+    here = played(case, embedded.Engine(embedded.EngineOptions(threads=1)), tmp_path / "here")
+    assert not differences(json.loads(json.dumps(here)), outcomes[case.id])
+
+
+@pytest.mark.engine
+def test_a_run_that_is_killed_leaves_nothing_lost_or_doubled(kafka, topic, tmp_path) -> None:
+    """Kill -9 of the process that commits; what Spark and we kept beside the sinks is no help after it."""
+    there()
+    stage = Stage(tmp_path / "numbers", kafka, topic, "{spark: {master: 'local[2]'}}", epoch=1000)
+    stage.send(12_000)
+    process = stage.start()
+    stage.wait_for_rows(1, process)
+    below = descendants(process.pid)
+    process.kill()
+    process.wait()
+    before = stage.count()
+    assert 0 < before < 12_000
+    assert any("java" in words for words in below.values())
+    stage.send(500)
+    ended = stage.run()
+    assert ended["conserved"]
+    assert not stage.lost_or_doubled()
+    assert stage.audit()["proved"] == 12_500
+    assert not (stage.folder / ".stillwell" / "numbers" / "spark").exists()
+
+
+# What planning and tasks do, without Spark.
+
+
+@pytest.fixture
+def recipe(tmp_path) -> Recipe:
+    """A run over a hundred generated records in three partitions, ten of each in an epoch."""
+    options = Generator.Options(rows=100, partitions=3, sensors=3)
+    staging = Staging(tmp_path / "spark" / "run1")
+    staging.begin()
+    contract = "contract: c\nversion: 1.0.0\nfields:\n  sensor_id: {type: string, required: true}\n"
+    return Recipe(
+        folder=staging.folder,
+        another=lambda: Generator(options, Place("p", tmp_path, tmp_path)),
+        contract=contract,
+        limits=EpochLimits(records=10, wait=dt.timedelta(seconds=5)),
+        positions={0: Position(4)},
+        tasks=2,
+        threads=1,
+        window=dt.timedelta(minutes=1),
+    )
+
+
+def judged(recipe: Recipe, parts) -> list[Report]:
+    return [perform(recipe, part) for part in parts]
+
+
+def test_an_epoch_begins_where_the_one_before_ended_and_is_planned_once(recipe) -> None:
+    planner = Planner(recipe)
+    assert planner.latest() == 1
+    parts = planner.parts(1)
+    assert [part.positions for part in parts] == [{0: Position(4), 2: Position()}, {1: Position()}]
+    assert planner.parts(1) == parts
+    assert planner.latest() == 1, "the next one waits for what this one reads"
+    first, second = judged(recipe, parts)
+    assert (first.read, second.read) == (10, 10)
+    assert planner.latest() == 2
+    after = {partition: at for part in planner.parts(2) for partition, at in part.positions.items()}
+    assert after == {**first.ends, **second.ends}
+    assert sum(at.offset for at in after.values()) == 24
+
+
+def test_no_more_is_judged_than_may_wait_to_be_committed(recipe) -> None:
+    planner, staging = Planner(recipe), Staging(recipe.folder)
+    for number in range(1, AHEAD + 1):
+        assert planner.latest() == number
+        judged(recipe, planner.parts(number))
+    assert planner.latest() == AHEAD
+    staging.committed(1)
+    assert planner.latest() == AHEAD + 1
+    staging.stop()
+    assert planner.latest() == AHEAD
+
+
+def test_nothing_more_is_planned_when_all_was_read(recipe) -> None:
+    planner, staging, read, number = Planner(recipe), Staging(recipe.folder), 0, 0
+    while planner.latest() > number:
+        number += 1
+        read += sum(report.read for report in judged(recipe, planner.parts(number)))
+        staging.committed(number)
+    assert read == 96
+
+
+def test_the_first_of_two_attempts_counts_and_a_second_one_is_seen(recipe) -> None:
+    """Spark may run a task again: what it staged first is taken, and the counter of judgements tells of it."""
+    parts = Planner(recipe).parts(1)
+    first, again, other = perform(recipe, parts[0]), perform(recipe, parts[0]), perform(recipe, parts[1])
+    assert first.accepted != again.accepted
+    assert [one.accepted for one in Staging(recipe.folder).reports(1) or ()] == [first.accepted, other.accepted]
+    orderly, twice = Once(), Once()
+    orderly.add([first])
+    assert orderly.again == 0
+    twice.add([first, other])
+    assert twice.again == again.read == 10
+
+
+def test_who_commits_and_gives_no_sign_is_taken_to_be_dead(recipe) -> None:
+    (recipe.folder / "alive").unlink()
+    with pytest.raises(RuntimeError, match="is gone"):
+        Planner(recipe).latest()
+
+
+def test_what_keeps_a_task_from_its_work_is_reported_with_its_kind(recipe) -> None:
+    part = Part(1, 0, {0: Position()}, only=True, clock=NOW)
+    (recipe.folder / "epoch-000000000001").mkdir()
+    broken = replace(recipe, folder=recipe.folder, contract="contract: c\n")
+    broken = replace(broken, another=recipe.another)
+    import stillwell.engines.spark.task as task
+
+    task._held = None
+    failure = perform(broken, part).failure
+    task._held = None
+    assert failure is not None
+    assert issubclass(failure[0], StillwellError)
+
+
+# What is refused.
+
+
+def refusal(tmp_path: Path, source: str, engine: str = "spark") -> tuple[str, str, int]:
+    (tmp_path / "contract.yml").write_text("contract: c\nversion: 1.0.0\nfields:\n  id: {type: string}\n")
+    (tmp_path / "pipeline.yml").write_text(
+        f"pipeline: p\ncontract: contract.yml\nsource: {source}\naccepted: {{jsonl: {{path: a}}}}\n"
+        f"quarantine: {{jsonl: {{path: q}}}}\nengine: {engine}\n"
+    )
+    with pytest.raises(PipelineError) as caught:
+        plan(load(tmp_path / "pipeline.yml"))
+    problem = caught.value.problems[0]
+    return problem.code, problem.path, problem.where.line
+
+
+def test_what_spark_cannot_do_is_refused_at_its_line(tmp_path) -> None:
+    assert refusal(tmp_path, "stdin") == ("not-supported", "source", 3)
+    group = "{kafka: {brokers: 'b:9092', topic: t, group: g}}"
+    assert refusal(tmp_path, group)[:2] == ("not-supported", "source")
+    native = refusal(tmp_path, "{generator: {rows: 5}}", "{spark: {reader: native}}")
+    assert native == ("not-supported", "engine.spark", 6)
+    both = refusal(tmp_path, "{generator: {rows: 5}}", "{spark: {master: 'local[1]', remote: 'sc://h:1'}}")
+    assert both[0] == "bad-option"
+
+
+def test_where_what_runs_is_told_without_spark() -> None:
+    pipeline = load(ROOT / "examples" / "sensors" / "pipeline.yml")
+    steps = Engine(EngineOptions(master="spark://h:7077")).steps(plan(pipeline).job)
+    assert "spark://h:7077" in steps[0].where
+    assert "a few partitions each" in steps[1].where
+    assert steps[-1].where == "this process"
+
+
+def test_how_many_tasks_run_side_by_side_is_told_by_a_local_master_only() -> None:
+    assert (cores("local[3]"), cores("local"), cores("local[2, 4]"), cores("spark://h:7077")) == (3, 1, 2, None)
+    assert (cores(None) or 0) >= 1
+
+
+def test_of_what_spark_says_the_cause_is_told() -> None:
+    said = "An error occurred while calling x.\n: java.lang.Wrapped: no\n\tat a.b(C.java:1)\nCaused by: java.io.IOException: disk"
+    assert told(RuntimeError(said)) == "Caused by: java.io.IOException: disk"
+    assert told(RuntimeError("")) == "without a word"
