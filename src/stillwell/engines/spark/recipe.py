@@ -23,7 +23,8 @@ class Recipe:
     """All that another process needs to read and judge for one run. It travels pickled, and is written nowhere.
 
     `folder` is the run's own, seen by every process under the same path. `limits` are those of one task; `tasks` is how
-    many there may be at a time, None for one a partition. `positions` is where the run starts.
+    many there may be at a time, None for one a partition. `positions` is where the run starts. A source that is away is
+    tried again for `patience`.
     """
 
     folder: Path
@@ -34,6 +35,7 @@ class Recipe:
     tasks: int | None
     threads: int
     window: dt.timedelta
+    patience: dt.timedelta = dt.timedelta(0)
     group: tuple[str, ...] = ()
     memory: str | None = None
     hash_key: bytes | None = field(default=None, repr=False)

@@ -153,6 +153,7 @@ class Run:
             tasks=tasks,
             threads=options.threads,
             window=job.window,
+            patience=job.patience,
             group=job.group,
             memory=job.memory,
             hash_key=job.hash_key,

@@ -42,12 +42,12 @@ def session(
     builder = sql.SparkSession.builder.appName(f"stillwell {name}")
     if remote is not None:
         return _made(builder.remote(remote)), True
-    # Who submits, or has a folder of settings, has said there what there is to say.
-    elsewhere = "PYSPARK_GATEWAY_PORT" in os.environ or "SPARK_CONF_DIR" in os.environ
+    # Who submits, or has a folder of settings, has said there where Spark is.
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if master is not None:
         builder = builder.master(master)
-    settings = {} if elsewhere else dict(OURS)
-    if (master or ("" if elsewhere else "local")).startswith("local"):
+    settings = {} if submitted else dict(OURS)
+    if (master or ("" if submitted or "SPARK_CONF_DIR" in os.environ else "local")).startswith("local"):
         settings |= LOCAL
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         # Workers are this Python with these libraries, whatever `python3` is on the path.

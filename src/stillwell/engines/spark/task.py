@@ -11,12 +11,13 @@ import pyarrow as pa
 
 from stillwell.connectors.base import Source, Split
 from stillwell.contract.load import parse
+from stillwell.delivery.retry import PASSING
 from stillwell.delivery.slice import Gap, Position
 from stillwell.engines._gather import Epoch, Gatherer
 from stillwell.engines._taken_up import VERSIONS
 from stillwell.engines.spark.recipe import Part, Recipe, Report
 from stillwell.engines.spark.staging import Staging
-from stillwell.errors import StillwellError
+from stillwell.errors import ConnectorError, StillwellError
 from stillwell.kernel import Kernel
 
 
@@ -68,6 +69,10 @@ class _Held:
 
 
 _held: _Held | None = None
+_PAUSE = 0.5
+
+AWAY = PASSING | {"refused"}
+"""Codes of errors after which a source may be there again: brokers that start refuse what they will soon know."""
 
 
 def perform(recipe: Recipe, part: Part) -> Report:
@@ -80,13 +85,24 @@ def perform(recipe: Recipe, part: Part) -> Report:
                 _held.close()
             _held = None
             _held = _Held(recipe)
-        report = _performed(_held, recipe, part, staging)
+        report = _patient(_held, recipe, part, staging)
     except StillwellError as error:
-        if _held is not None:
-            _held.let_go()
         report = Report(part, _process(), 0, finished=False, versions=VERSIONS, failure=(type(error), error.problems))
     staging.put_report(report)
     return report
+
+
+def _patient(held: _Held, recipe: Recipe, part: Part, staging: Staging) -> Report:
+    """Try again while what keeps us from reading may pass: nothing was staged of it, and nobody was told."""
+    until = time.monotonic() + recipe.patience.total_seconds()
+    while True:
+        try:
+            return _performed(held, recipe, part, staging)
+        except ConnectorError as error:
+            held.let_go()
+            if not {problem.code for problem in error.problems} <= AWAY or time.monotonic() >= until:
+                raise
+            time.sleep(_PAUSE)
 
 
 def _performed(held: _Held, recipe: Recipe, part: Part, staging: Staging) -> Report:
