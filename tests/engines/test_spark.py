@@ -10,6 +10,7 @@ import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,13 +43,13 @@ group = pytest.mark.xdist_group("engines")
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory) -> dict[str, Outcome]:
+def session(tmp_path_factory) -> Path:
     there()
-    folder = tmp_path_factory.mktemp("cases")
+    folder: Path = tmp_path_factory.mktemp("session")
     job = subprocess.run(
         [
             ENVIRONMENT / "bin" / "python",
-            ROOT / "tests" / "engines" / "spark" / "cases_job.py",
+            ROOT / "tests" / "engines" / "spark" / "session_job.py",
             folder,
             "spark.sql.ansi.enabled=false",
             "spark.sql.session.timeZone=America/St_Johns",
@@ -60,7 +61,18 @@ def outcomes(tmp_path_factory) -> dict[str, Outcome]:
         timeout=900,
     )
     assert job.returncode == 0, job.stdout[-4000:]
-    found: dict[str, Outcome] = json.loads((folder / "outcomes.json").read_text())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outcomes(session) -> dict[str, Outcome]:
+    found: dict[str, Outcome] = json.loads((session / "outcomes.json").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def looked(session) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((session / "looked.json").read_text())
     return found
 
 
@@ -71,6 +83,32 @@ def test_a_case_ends_on_spark_as_it_must_and_as_it_does_here(case: Case, outcome
     assert not unmet(case, outcomes[case.id])
     here = played(case, embedded.Engine(embedded.EngineOptions(threads=1)), tmp_path / "here")
     assert not differences(json.loads(json.dumps(here)), outcomes[case.id])
+
+
+ENVELOPE = ["topic", "partition", "offset", "ingest_time", "key"]
+
+
+@group
+@pytest.mark.engine
+def test_every_source_is_a_table_of_spark_sql(looked) -> None:
+    read = looked["read"]
+    assert read["generator"] == {"columns": [*ENVELOPE, "payload"], "counts": [1000, 3, 333]}
+    assert read["delta"] == {"columns": [*ENVELOPE, "record"], "counts": [300, 1, 299]}
+    assert read["files"] == {"columns": [*ENVELOPE, "payload"], "counts": [100, 1, 99]}
+    assert read["high"] == len([one for one in range(300) if one % 7 == 3])
+
+
+@group
+@pytest.mark.engine
+@pytest.mark.parametrize("data", ["table", "*.parquet", "*.jsonl"])
+def test_check_says_the_same_in_the_executors(looked, data) -> None:
+    (code, here), (code_there, there) = looked["said"][data]["embedded"], looked["said"][data]["spark"]
+    assert code == code_there == 1
+    assert there["rejected"] == here["rejected"] == 43
+    for answer in (here, there):
+        # What fields are like is told of rows that come back; the clock of each is its own.
+        answer.update(seconds=0, now="", fields={})
+    assert there == here
 
 
 @pytest.mark.engine
