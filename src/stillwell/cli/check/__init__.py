@@ -64,6 +64,10 @@ _Quarantine = Annotated[
     Path | None, typer.Option(metavar="OUT", help="Write rejects to a .jsonl or .parquet file, or a new Delta table.")
 ]
 
+_Engine = Annotated[
+    str | None, typer.Option("--engine", metavar="NAME", help="Count there, file by file; here unless said.")
+]
+
 Told: TypeAlias = Sequence[Callable[[Judged], None]]
 """Who wants to see every verdict."""
 
@@ -87,9 +91,7 @@ def check(
     ] = False,
     as_of: Annotated[str | None, typer.Option(metavar="TIME", help="What `now` in the contract means; now.")] = None,
     samples: Annotated[int, typer.Option(metavar="N", min=0, help="How many examples of each broken rule.")] = 1,
-    engine: Annotated[
-        str | None, typer.Option("--engine", metavar="NAME", help="Count there, file by file; here unless said.")
-    ] = None,
+    engine: _Engine = None,
     json: Json = False,
 ) -> Outcome:
     """Judge files or a table by a contract, and say which rules were broken.
@@ -101,6 +103,7 @@ def check(
     Exit code 0: passed, 1: records were rejected, 2: only warnings (or nothing to judge), 3: it could not be told.
     Records that break a rule of severity `fail` are never tolerated.
     """
+    _refuse_rows(engine, cells, quarantine)
     judging = chosen(contract) if contract is not None or DEFAULT.exists() else None
     reading = Reading.asked(format, delimiter, header, at, limit)
     clock = instant(as_of, "--as-of") if as_of else dt.datetime.now(dt.UTC).replace(microsecond=0)
@@ -119,7 +122,6 @@ def check(
         if engine is None:
             _judge(judging_by, inputs, clock, told, found, broken, output)
         else:
-            _refuse_rows(cells, quarantine)
             count_on(engine, inputs, judging_by, clock, _WHOLE, found)
     answer = Answer(
         contract=judging_by,
@@ -139,8 +141,8 @@ def check(
     return _told(answer, output)
 
 
-def _refuse_rows(*asked: Path | None) -> None:
-    if any(asked):
+def _refuse_rows(engine: str | None, *asked: Path | None) -> None:
+    if engine is not None and any(asked):
         what = "On an engine records are counted, and none of them comes back."
         raise fail(StillwellError, "usage", what, "Leave --cells and --quarantine out, or --engine.")
 
