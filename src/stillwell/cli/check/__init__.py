@@ -86,9 +86,7 @@ def check(
     cells: _Cells = None,
     quarantine: _Quarantine = None,
     tolerate: Annotated[str, typer.Option(metavar="SHARE", help="Pass with so many rejected, for example 1%.")] = "0%",
-    warn_ok: Annotated[
-        bool, typer.Option("--warn-ok", help="Exit 0 instead of 2 when there are only warnings.")
-    ] = False,
+    warn_ok: Annotated[bool, typer.Option("--warn-ok", help="Exit 0 instead of 2 for nothing but warnings.")] = False,
     as_of: Annotated[str | None, typer.Option(metavar="TIME", help="What `now` in the contract means; now.")] = None,
     samples: Annotated[int, typer.Option(metavar="N", min=0, help="How many examples of each broken rule.")] = 1,
     engine: _Engine = None,
@@ -119,10 +117,8 @@ def check(
         rows: Told = (lambda judged: keeping.add(judged.quarantined), flagging.add)
         told = rows if quarantine or cells or json else ()
         found = Found(judging_by, samples)
-        if engine is None:
+        if not count_on(engine, inputs, judging_by, clock, _WHOLE, found):
             _judge(judging_by, inputs, clock, told, found, broken, output)
-        else:
-            count_on(engine, inputs, judging_by, clock, _WHOLE, found)
     answer = Answer(
         contract=judging_by,
         suggested=judging is None,

@@ -41,13 +41,20 @@ class Judging:
 
 
 def count_on(
-    engine: str, inputs: Sequence[Data], contract: Contract, clock: dt.datetime, window: dt.timedelta, found: Found
-) -> None:
-    """Count all inputs on this engine, and add them to what was found, in their order.
+    engine: str | None,
+    inputs: Sequence[Data],
+    contract: Contract,
+    clock: dt.datetime,
+    window: dt.timedelta,
+    found: Found,
+) -> bool:
+    """Count all inputs on this engine, and add them to what was found, in their order; False where none is named.
 
     Raises:
         StillwellError: code `not-supported`, for an engine that cannot, or for an input that is no file or table.
     """
+    if engine is None:
+        return False
     kind = find("engines", engine, "Engine")
     if not hasattr(kind, "spread"):
         what = f"`check` does not run on the engine {engine}."
@@ -59,6 +66,7 @@ def count_on(
         own = [one for (of, _), one in zip(pieces, counts, strict=True) if of is data]
         begins = [0, *accumulate(one.read for one in own)][:-1]
         found.add_counts(data, added(own, begins, found.most), None)
+    return True
 
 
 def _pieces(data: Data, judging: Judging) -> Iterator[Callable[[], Counts]]:

@@ -35,11 +35,12 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("stillwell.engines")
 _POLL = 0.02
+_PAUSE = 1.0
 _SIGN = 5.0
 """Seconds between two signs of life."""
 
 
-RETRIES = 2
+RETRIES = 4
 """How often in a row a stream is started again that failed before anything was committed."""
 
 
@@ -128,6 +129,7 @@ class Run:
                 if failed > RETRIES or self._stop.is_set():
                     raise
                 _LOG.warning("%s The stream is started again.", error.problems[0].what)
+                self._stop.wait(_PAUSE)
             else:
                 return
 
