@@ -104,7 +104,7 @@ def test_every_source_is_a_table_of_spark_sql(looked) -> None:
 def test_check_says_the_same_in_the_executors(looked, data) -> None:
     (code, here), (code_there, there) = looked["said"][data]["embedded"], looked["said"][data]["spark"]
     assert code == code_there == 1
-    assert there["rejected"] == here["rejected"] == 43
+    assert there["quarantined"] == here["quarantined"] == 43
     for answer in (here, there):
         # What fields are like is told of rows that come back; the clock of each is its own.
         answer.update(seconds=0, now="", fields={})

@@ -59,6 +59,9 @@ def count_on(
     if not hasattr(kind, "spread"):
         what = f"`check` does not run on the engine {engine}."
         raise fail(StillwellError, "not-supported", what, "Say --engine spark, or leave it out.")
+    if contract.sequence:
+        what = "Rules over a key's history need all records in their order, in one place."
+        raise fail(StillwellError, "not-supported", what, "Leave --engine out.")
     judging = Judging(contract.text, window, clock, found.most)
     pieces = [(data, piece) for data in inputs for piece in _pieces(data, judging)]
     counts: list[Counts] = kind(kind.Options()).spread([piece for _, piece in pieces])
