@@ -154,7 +154,7 @@ def test_down_removes_nothing_that_is_not_asked_for(here, stillwell):
     ("arguments", "code", "told"),
     [
         (["up", "kafak"], "unknown-service", "Did you mean `kafka`?"),
-        (["fetch", "casandra"], "unknown-service", "Known: kafka."),
+        (["fetch", "casandra"], "unknown-service", "Known: kafka, spark."),
         (["down", "kafka"], "not-running", "stillwell lab up kafka, or name its --folder."),
         (["logs", "kafka"], "not-running", "was never started in .stillwell/lab."),
         (["env"], "not-running", "→ stillwell lab up kafka"),

@@ -23,7 +23,7 @@ from stillwell.lab._process import Process
 
 ROOT = Path(__file__).parents[3]
 ENVIRONMENT = ROOT / ".environments" / "spark"
-HOME = ENVIRONMENT / "lib" / "python3.11" / "site-packages" / "pyspark"
+HOME = next(ENVIRONMENT.glob("lib/python*/site-packages/pyspark"), ENVIRONMENT)
 
 CONTRACT = """\
 contract: numbers
