@@ -18,6 +18,7 @@ from stillwell.connectors.base import Informed, Split
 from stillwell.contract.model import Contract
 from stillwell.delivery.again import Rejudge
 from stillwell.delivery.commit import Delivery
+from stillwell.delivery.memory import Memory
 from stillwell.delivery.recovery import recover
 from stillwell.delivery.slice import Position
 from stillwell.engines._count import Count
@@ -96,11 +97,16 @@ class Run:
 
     def _recover(self, delivery: Delivery) -> None:
         """Finish in this process what was declared: an epoch at most, and one that is already known."""
-        if not delivery.unfinished():
+        unfinished = delivery.unfinished()
+        if not unfinished:
             return
-        ledger = self._job.accepted[0].ledger()
-        with contextlib.closing(self._kernel(self._job.contract)) as kernel:
-            for intent, batch, judged in recover(delivery, self._job.source, Rejudge(ledger, kernel, self._kernel)):
+        job = self._job
+        # The run that declared it may have been on another engine, by a contract that remembers.
+        memory = Memory(job.contract, job.state, job.keys)
+        with contextlib.closing(self._kernel(job.contract)) as kernel:
+            rejudge = Rejudge(job.accepted[0].ledger(), kernel, self._kernel, memory)
+            memory.take_up(delivery.settled(), rejudge.contract(unfinished[0]))
+            for intent, batch, judged in recover(delivery, job.source, rejudge):
                 self._count.add(judged, intent.gaps, recovered=True)
                 self._watch(Progress(batch, judged, None, recovered=True))
                 self._count.stopped = judged.stop or self._count.stopped
