@@ -76,6 +76,7 @@ class Events:
     def see(self, progress: Progress) -> None:
         """Take in one epoch of generated records."""
         batch = progress.batch
+        assert batch is not None, "the engine of the demo runs in this process"
         faults, fields = (np.asarray(batch[name].cast(pa.string()).to_pylist(), object) for name in _TRUTH)
         offsets, keys = batch["offset"].to_numpy(), batch["key"]
         counted = offsets >= FIRST * self._sensors
