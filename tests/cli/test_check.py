@@ -277,11 +277,11 @@ def test_rejects_of_other_columns_need_lines(day, here, stillwell):
 
 def test_what_cannot_be_judged_yet_is_refused_before_anything_is_read(day, here, stillwell):
     (here / "contract.yml").write_text(
-        CONTRACT + "key: id\nsequence:\n  calm: {kind: jump, field: t, max: 1, within: 1h}\n"
+        CONTRACT + "windows:\n  calm: {every: 1m, rules: {volume: {measure: count, min: 1}}}\n"
     )
     result = stillwell("check", day, "--quarantine", "r.jsonl")
     assert result.exit_code == 3
-    assert "error[not-supported] contract.yml:12" in result.stderr
+    assert "error[not-supported] contract.yml:11" in result.stderr
     assert not (here / "r.jsonl").exists()
 
 

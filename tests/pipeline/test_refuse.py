@@ -49,7 +49,7 @@ def test_what_is_built_is_not_refused() -> None:
 
 
 def test_parts_of_the_contract_that_cannot_be_judged_are_refused_at_their_line() -> None:
-    judged = contract(CONTRACT + "sequence:\n  once: {kind: unique, fields: [f], within: 1h}\n", file="c.yml")
+    judged = contract(CONTRACT + "windows:\n  m: {every: 1m, rules: {v: {measure: count, min: 1}}}\n", file="c.yml")
     [problem] = unjudgeable(judged, parse(PLAIN))
     assert (problem.code, problem.where.file, problem.where.line) == ("not-supported", "c.yml", 6)
 
