@@ -71,8 +71,9 @@ docs: $(MAIN)  ## write the pages and schemas that are made of code and tests an
 environments: $(UV)  ## make .venv, the environments of both engines and one of the oldest libraries, at the same time
 	$(MAKE) --jobs 5 $(ENGINES) $(OLDEST) services
 
-services: $(MAIN)  ## fetch what the services of the lab are made of; without Maven, their tests say so
+services: $(MAIN) .environments/flink/.ready  ## fetch what the services of the lab are made of; without Maven, their tests say so
 	$(BIN)/stillwell lab fetch kafka >&2 || true
+	.environments/flink/bin/stillwell lab fetch flink >&2 || true
 
 lock: $(UV)  ## choose the newest versions of everything anew
 	echo uv | $(COMPILE) - --output-file environments/uv.txt

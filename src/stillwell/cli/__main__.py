@@ -1,4 +1,4 @@
-"""The command as a file that others can run: `python -m stillwell.cli`, and the program that is submitted to Spark."""
+"""The command as a file that others can run: `python -m stillwell.cli`, and what is submitted to a cluster."""
 
 from stillwell.cli import main
 

@@ -88,6 +88,8 @@ class Picture:
 
 def _rejects(quarantined: pa.Table) -> Iterator[tuple[str, str, str, str]]:
     """Time, rule, seen and expected of two of the rejected records."""
+    if "reasons" not in quarantined.column_names:
+        return  # they stayed where they were judged
     for place in dict.fromkeys((0, len(quarantined) // 2)) if len(quarantined) else ():
         row = quarantined.slice(place, 1).select(["reasons", "_stillwell"]).to_pylist()[0]
         reason = row["reasons"][0]

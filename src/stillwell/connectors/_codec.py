@@ -33,16 +33,26 @@ _NUMBERS = {
 
 def to_lines(rows: pa.Table) -> bytes:
     """Each row as one line, terminated by a newline."""
-    parts: list[bytes] = []
+    return b"".join(_content(chunk) for chunk in _objects(rows, "to_json(item) || chr(10)"))
+
+
+def to_objects(rows: pa.Table) -> pa.BinaryArray:
+    """Each row as a JSON object, without a newline."""
+    return pa.concat_arrays([pa.array([], pa.binary()), *_objects(rows, "to_json(item)")])
+
+
+def _objects(rows: pa.Table, said: str) -> list[pa.BinaryArray]:
+    """What DuckDB says of each row, which it knows as `item`."""
+    parts: list[pa.BinaryArray] = []
     with duckdb.connect() as con:
         for batch in rows.to_batches():
             names, columns = _said_columns(batch.schema.names, batch.columns)
             # As one column: the name of a table would mean the column of that name, where there is one.
             items = pa.RecordBatch.from_arrays(columns, names).to_struct_array()
             table = pa.table({"item": items})  # noqa: F841 - found by its name in the query
-            found = con.sql('SELECT to_json(item) || chr(10) AS line FROM "table"').to_arrow_table()
-            parts.extend(_content(chunk) for chunk in found.column("line").cast(pa.binary()).chunks)
-    return b"".join(parts)
+            found = con.sql(f'SELECT {said} AS line FROM "table"').to_arrow_table()
+            parts.extend(found.column("line").cast(pa.binary()).chunks)
+    return parts
 
 
 def _content(lines: pa.Array) -> bytes:

@@ -112,6 +112,19 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Split(Protocol):
+    """What a source also has whose partitions several processes can read side by side, each a few of them."""
+
+    def partitions_there(self) -> Collection[int]:
+        """The partitions that there are now, after `open`; more may come to be."""
+        ...
+
+    def seek_only(self, positions: Mapping[int, Position]) -> None:
+        """As `seek`, and of partitions that are not named nothing is read."""
+        ...
+
+
+@runtime_checkable
 class Parted(Protocol):
     """What a source also has that knows how much is left, and can leave partitions out."""
 
@@ -122,19 +135,6 @@ class Parted(Protocol):
 
     def seek(self, positions: Mapping[int, Position]) -> None:
         """As every source."""
-        ...
-
-    def seek_only(self, positions: Mapping[int, Position]) -> None:
-        """As `seek`, and of partitions that are not named nothing is read."""
-        ...
-
-
-@runtime_checkable
-class Split(Protocol):
-    """What a source also has whose partitions several processes can read side by side, each a few of them."""
-
-    def partitions_there(self) -> Collection[int]:
-        """The partitions that there are now, after `open`; more may come to be."""
         ...
 
     def seek_only(self, positions: Mapping[int, Position]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from stillwell.connectors.base import Shared
+from stillwell.connectors.base import Shared, Source
 from stillwell.engines.base import Engine, Job
 from stillwell.errors import Problem
 
@@ -19,6 +19,11 @@ class Feature:
 
     what: str
     asked: Callable[[Job], Collection[str]] = lambda _job: ()
+
+
+def _is_other(source: Source) -> bool:
+    """Whether it is none of Kafka, nor refused for another reason."""
+    return source.replayable and not getattr(source, "in_process", False) and not hasattr(source, "native")
 
 
 FEATURES = {
@@ -36,6 +41,18 @@ FEATURES = {
     "memory": Feature(
         "Records in the memory of the process that runs the pipeline",
         lambda job: ("source",) if getattr(job.source, "in_process", False) else (),
+    ),
+    "other_sources": Feature(
+        "Sources that can be read again, other than Kafka",
+        lambda job: ("source",) if _is_other(job.source) else (),
+    ),
+    "parts_of_topics": Feature(
+        "Several topics of Kafka, or some partitions of one",
+        lambda job: ("source",) if getattr(job.source, "partial", False) else (),
+    ),
+    "several_sinks": Feature(
+        "Several sinks of accepted rows, or of rejected ones",
+        lambda job: [name for name in ("accepted", "quarantine") if len(getattr(job, name)) > 1],
     ),
     "native": Feature("The engine's own connector for Kafka (`reader: native`)"),
 }

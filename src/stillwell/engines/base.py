@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import pyarrow as pa
 from pydantic import BaseModel
@@ -121,6 +121,24 @@ class Step:
     what: str
     where: str
     state: str = ""
+
+
+@runtime_checkable
+class Clearing(Protocol):
+    """What an engine also has whose killed runs leave something open that keeps others from reading the sinks."""
+
+    def clear(self, job: Job) -> None:
+        """End it; comes before the doors are tried."""
+        ...
+
+
+@runtime_checkable
+class Forewarning(Protocol):
+    """What an engine also has that knows what a person should hear before a job runs."""
+
+    def warnings(self, job: Job) -> Sequence[str]:
+        """A sentence or two each."""
+        ...
 
 
 class Engine(Protocol):

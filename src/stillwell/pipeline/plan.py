@@ -17,7 +17,7 @@ from stillwell.contract.model import Contract
 from stillwell.contract.read import Problems
 from stillwell.delivery.durable import door
 from stillwell.engines._features import refused
-from stillwell.engines.base import Engine, Job
+from stillwell.engines.base import Engine, Forewarning, Job
 from stillwell.errors import PipelineError, Problem, StillwellError, Where, fail
 from stillwell.kernel.program import accepted_schema, quarantine_schema
 from stillwell.pipeline.model import Part, Pipeline
@@ -166,7 +166,8 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
             builder.problems.add(one.code, one.what, one.fix, pipeline.where(one.path), one.path)
         _placed(pipeline.engine, builder.problems, partial(engine[0].check, job))
         builder.problems.stop(PipelineError)
-    return Plan(pipeline, job, engine[0], tuple(_warnings(contract, pipeline)))
+    costs = engine[0].warnings(job) if isinstance(engine[0], Forewarning) else ()
+    return Plan(pipeline, job, engine[0], (*_warnings(contract, pipeline), *costs))
 
 
 def _warnings(contract: Contract, pipeline: Pipeline) -> Iterator[str]:

@@ -6,7 +6,7 @@ import threading
 from contextlib import ExitStack
 
 from stillwell.connectors.base import Shared
-from stillwell.engines.base import Progress, Summary, Watch
+from stillwell.engines.base import Clearing, Progress, Summary, Watch
 from stillwell.pipeline.lock import run_lock
 from stillwell.pipeline.plan import Plan
 
@@ -28,5 +28,7 @@ def run(plan: Plan, watch: Watch = _unwatched, stop: threading.Event | None = No
         closing.callback(job.source.close)
         for sink in (*job.accepted, *job.quarantine):
             closing.callback(sink.close)
+        if isinstance(plan.engine, Clearing):
+            plan.engine.clear(job)
         plan.try_doors()
         return plan.engine.run(job, watch, stop or threading.Event())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from stillwell.connectors.kafka.marks import Hands
@@ -13,10 +13,16 @@ from stillwell.connectors.kafka.store import Store
 from stillwell.connectors.kafka.transaction import Hand
 from stillwell.delivery.intent import Intent
 from stillwell.delivery.mark import moved
+from stillwell.delivery.slice import Position
 from stillwell.errors import ConnectorError, fail
 
 SETTINGS = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 """Intents are kept for ever: they are what `audit` proves."""
+
+
+MEMBERS = ("intent", "contract_text", "marks")
+"""What every line has. One written by an engine's own sink also has `follows`: the partitions whose slice begins
+wherever the slice before it ended, because its writer could not know that."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,12 @@ class KafkaLedger:
 
     def intents(self) -> list[Intent]:
         """Every intent, oldest first."""
-        return [_intent(line) for line in self._lines()]
+        reached: dict[int, Position] = {}
+        found = []
+        for line in self._lines():
+            found.append(_following(_intent(line), frozenset(line["follows"]), reached))
+            reached |= {part.partition: part.end for part in found[-1].slices}
+        return found
 
     def marks(self) -> Mapping[str, int]:
         """The next offset by mark name."""
@@ -97,7 +108,8 @@ class KafkaLedger:
         marks: Mapping[str, int] = {}
         contracts = set()
         for line in self._lines():
-            marks = line["marks"]
+            # A line says all marks, or those that it moved.
+            marks = {**marks, **line["marks"]}
             contracts.add(line["intent"]["contract"])
         return _Stands(marks, frozenset(contracts))
 
@@ -107,7 +119,7 @@ class KafkaLedger:
             for message in batch:
                 try:
                     line = json.loads(message.value())
-                    yield {name: line[name] for name in ("intent", "contract_text", "marks")}
+                    yield {**{name: line[name] for name in MEMBERS}, "follows": line.get("follows", ())}
                 except (TypeError, ValueError, KeyError):
                     raise fail(
                         ConnectorError,
@@ -119,3 +131,14 @@ class KafkaLedger:
 
 def _intent(line: Mapping[str, Any]) -> Intent:
     return Intent.from_json(json.dumps(line["intent"]))
+
+
+def _following(intent: Intent, follows: frozenset[int], reached: Mapping[int, Position]) -> Intent:
+    """The intent with the slices of these partitions begun where the ones before them ended."""
+    if not follows:
+        return intent
+    slices = tuple(
+        replace(part, start=reached.get(part.partition, Position())) if part.partition in follows else part
+        for part in intent.slices
+    )
+    return replace(intent, slices=slices)

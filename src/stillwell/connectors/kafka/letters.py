@@ -17,10 +17,12 @@ import pyarrow.compute as pc
 from stillwell.connectors._codec import from_lines
 from stillwell.connectors.kafka.rows import lines, plain, struct
 from stillwell.connectors.kafka.transaction import Message
-from stillwell.kernel.base import REASON
+from stillwell.kernel.base import QUARANTINE_TRACE, REASON
 from stillwell.kernel.program import TRACE_COLUMN
 
 PREFIX = "stillwell."
+NAMES = tuple(PREFIX + name for name in (*(part.name for part in QUARANTINE_TRACE), "rules", "reasons"))
+"""The headers of a letter, those that are null left out."""
 _REASONS = PREFIX + "reasons"
 _RULES = PREFIX + "rules"
 _KINDS = ({"payload", "key", "reasons", TRACE_COLUMN}, {"record", "reasons", TRACE_COLUMN})
@@ -44,6 +46,13 @@ class Letters:
         values = _records(rows) if self._typed else rows["payload"].to_pylist()
         reasons = [line[len(b'{"reasons":') : -1] for line in lines(rows.select(["reasons"]))]
         return zip(keys, values, _headers(rows, reasons), strict=True)
+
+    def arrays(self, rows: pa.Table) -> tuple[pa.Array, ...]:
+        """The same as columns of bytes: key, value, and each header of `NAMES`."""
+        parts = list(zip(*((key, value, dict(headers)) for key, value, headers in self.messages(rows)), strict=True))
+        keys, values, headers = parts or ((), (), ())
+        columns = [keys, values, *([one.get(name) for one in headers] for name in NAMES)]
+        return tuple(pa.array(column, pa.binary()) for column in columns)
 
     def table(self, messages: Sequence[Any], columns: Sequence[str]) -> pa.Table:
         """These columns of the rows; nulls for what is none of ours, as damage for `audit` to name."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from stillwell.connectors._codec import from_lines, to_lines
+from stillwell.connectors._codec import from_lines, to_lines, to_objects
 from stillwell.connectors.kafka.transaction import Message
 from stillwell.kernel.program import TRACE_COLUMN
 
@@ -30,6 +30,13 @@ class Rows:
             return ((key, value, []) for key, value in zip(keys, values, strict=True))
         traces = lines(_told(pa.Table.from_struct_array(rows[TRACE_COLUMN])))
         return ((key, value, [(HEADER, trace)]) for key, value, trace in zip(keys, values, traces, strict=True))
+
+    def arrays(self, rows: pa.Table) -> tuple[pa.Array, pa.Array, pa.Array]:
+        """The same as three columns of bytes: key, value, and what the header says."""
+        empty = pa.repeat(pa.scalar(b"{}"), len(rows))
+        values = to_objects(rows.select(self._fields)) if self._fields else empty
+        keys = pa.array(plain(rows[self._key]), pa.binary()) if self._key else pa.nulls(len(rows), pa.binary())
+        return keys, values, to_objects(_told(pa.Table.from_struct_array(rows[TRACE_COLUMN])))
 
     def table(self, messages: Sequence[Any], columns: Sequence[str]) -> pa.Table:
         """These columns of the rows; nulls for a message that is none of ours, as damage for `audit` to name."""

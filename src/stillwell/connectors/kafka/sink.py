@@ -21,6 +21,7 @@ from stillwell.connectors.kafka.ledger import KafkaLedger
 from stillwell.connectors.kafka.letters import Letters, are_letters
 from stillwell.connectors.kafka.marks import Hands
 from stillwell.connectors.kafka.marks import Marks as TopicOfMarks
+from stillwell.connectors.kafka.native import NativeSink
 from stillwell.connectors.kafka.rows import Rows, keyed
 from stillwell.connectors.kafka.setup import LASTING, Made, Setup, missing
 from stillwell.connectors.kafka.store import Store
@@ -94,7 +95,7 @@ class Sink:
         self._cluster = Cluster(options, place)
         wait = options.transaction + _SCAN
         self._rows = Store(self._cluster, options.topic, wait)
-        beside = Store(self._cluster, options.marks or f"{options.topic}.marks", wait)
+        self._beside = beside = Store(self._cluster, options.marks or f"{options.topic}.marks", wait)
         self._books = Store(self._cluster, f"{options.topic}.ledger", wait)
         self._hands = Hands(self._cluster, _keys(options), options.transaction, self._look)
         self._marks = TopicOfMarks(self._hands, beside, options.topic)
@@ -173,6 +174,21 @@ class Sink:
         made = Sink(options, self._place)
         made._setup.lasting = True
         return made
+
+    def native(self) -> NativeSink:
+        """For an engine that writes rows, marks and ledger by itself, in this sink's own form."""
+        told = self._options
+        marks, books = told.marks or f"{told.topic}.marks", f"{told.topic}.ledger"
+        return NativeSink(told.topic, marks, books, told.key, told.compression, told, self._place)
+
+    def glimpse(self) -> None:
+        """From now on see only what nothing that is open hides: whoever holds that will end it himself."""
+        for store in (self._rows, self._beside, self._books):
+            store.waits = False
+
+    def make_ledger(self) -> None:
+        """Make the topic of the ledger, where it is missing."""
+        self._make_ledger()
 
     def close(self) -> None:
         """Let go of all producers."""

@@ -13,12 +13,13 @@ from stillwell.connectors._format import told_format
 from stillwell.connectors.base import Chunk, Place
 from stillwell.connectors.kafka.client import Cluster
 from stillwell.connectors.kafka.columns import ENVELOPE, Columns
+from stillwell.connectors.kafka.native import NativeSource
 from stillwell.connectors.kafka.options import SourceOptions
 from stillwell.connectors.kafka.reading import Reading
 from stillwell.connectors.kafka.start import FileNotes, Notes, Start
 from stillwell.connectors.kafka.survey import Survey
 from stillwell.connectors.kafka.topics import Selection, offsets
-from stillwell.delivery.slice import Position
+from stillwell.delivery.slice import Gap, Position
 from stillwell.errors import ConnectorError, fail
 from stillwell.kernel.base import Format
 
@@ -169,6 +170,37 @@ class Source:
                 {number: self._begins[number] if number in fresh else positions[number].offset for number in numbers}
             )
             self._sought = True
+
+    @property
+    def partial(self) -> bool:
+        """Whether this is not all of one topic, but some of its partitions, or several topics."""
+        return self._selection.several or self._options.partitions is not None
+
+    def native(self, positions: Mapping[int, Position]) -> NativeSource:
+        """For an engine that reads the topic by itself: where its partitions go on, after `open`. Reads nothing.
+
+        Only for all of one topic, and without a group.
+        """
+        options = self._options
+        assert not self.partial, "a plan refuses this"
+        numbers = self._ours()
+        fresh = {number for number in numbers if positions.get(number, Position()).offset == 0}
+        begun = self._start.begins(fresh, self._notes())
+        begins = {number: begun[number] if number in fresh else positions[number].offset for number in numbers}
+        places = {place: number for number in numbers if (place := self._numbering.place(number))}
+        lows = offsets(self._cluster, places, "earliest", committed=False)
+        gaps = [Gap(number, begins[number], lows[place]) for place, number in places.items()]
+        return NativeSource(
+            topic := self._selection.told[0],
+            {number: begins[number] for number in sorted(begins)},
+            self._start.ends(set(numbers)) if options.until else None,
+            topic in self._survey.stamped,
+            options.isolation,
+            options.refresh,
+            options,
+            self._place,
+            tuple(gap for gap in gaps if gap.start < gap.end and gap.partition not in fresh),
+        )
 
     def read(self, records: int) -> Chunk | None:
         """What came within a twentieth of a second, at most so many records."""

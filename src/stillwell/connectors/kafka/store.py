@@ -69,6 +69,8 @@ class Store:
 
     def __init__(self, cluster: Cluster, name: str, patience: float) -> None:
         self.name = name
+        self.waits = True
+        """Whether transactions that are open are waited for; else what lies behind them is not seen."""
         self._cluster = cluster
         self._patience = patience
 
@@ -120,7 +122,8 @@ class Store:
             ConnectorError: codes `unreachable`, `refused` and `open-transaction`.
         """
         topic = self.found()
-        waiting = {partition: end for partition, end in self._offsets("latest").items() if end}
+        ends = self._offsets("latest", committed=not self.waits)
+        waiting = {partition: end for partition, end in ends.items() if end}
         if not (topic and waiting):
             return
         consumer, seen, moved = self._consumer(dict.fromkeys(waiting, 0)), dict[int, int](), time.monotonic()
