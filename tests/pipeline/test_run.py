@@ -106,7 +106,8 @@ def test_no_record_is_read_where_a_door_is_closed(pipeline, folder, tree) -> Non
     with pytest.raises(PipelineError) as caught:
         run(planned)
     assert problems_of(caught.value) == [("unwritable", 5, 14, "quarantine.jsonl")]
-    assert tree() - before == {".stillwell", ".stillwell/readings", ".stillwell/readings/run.lock"}
+    made = {".stillwell", ".stillwell/.gitignore", ".stillwell/readings", ".stillwell/readings/run.lock"}
+    assert tree() - before == made
     assert len(closed) == 3
 
 
