@@ -63,6 +63,14 @@ def test_a_warning_of_the_plan_is_said(stream, capsys):
     assert "warning  pipeline.yml:2" in capsys.readouterr().out
 
 
+def test_keys_that_had_to_be_forgotten_are_told(capsys):
+    say_summary(dataclasses.replace(ENDED, forgotten=1200), Output())
+    assert "! 1,200 keys had to be forgotten" in capsys.readouterr().out
+    assert summed(dataclasses.replace(ENDED, forgotten=7))["forgotten"] == 7
+    say_summary(ENDED, Output())
+    assert "forgotten" not in capsys.readouterr().out
+
+
 def test_a_run_is_watched_epoch_by_epoch(stream):
     stream()
     seen = []

@@ -12,6 +12,10 @@ import time
 
 import pytest
 
+from stillwell.kernel.sequence import state
+from stillwell.pipeline.load import load
+from stillwell.pipeline.plan import plan
+
 RUN = [sys.executable, "-c", "from stillwell.cli import main; main()"]
 
 HANGING = """
@@ -175,6 +179,21 @@ def test_a_rule_of_severity_fail_stops_it_and_the_next_run_goes_on_after_it(stre
     assert ends == [(1, 10, stops[0]), (1, 60, stops[1]), (0, 30, None)]
     assert len(rows(here / "accepted.jsonl")) == 97
     assert [row["payload"] for row in rows(here / "quarantine.jsonl")] == [json.dumps(records[one]) for one in hot]
+    assert stillwell("audit").exit_code == 0
+
+
+def test_keys_that_had_to_be_forgotten_are_told_and_stand_in_the_ledger(stream, stillwell, objects, monkeypatch):
+    monkeypatch.setattr(state, "BLOCK", 500)
+    here = stream(limits="{keys: 30}")
+    rule = "sequence: {in_order: {kind: order}}\n"
+    (here / "contract.yml").write_text((here / "contract.yml").read_text() + rule)
+    result = stillwell("run", "--json")
+    _, found = objects(result.stdout)[-1]
+    intents = plan(load(here / "pipeline.yml")).job.accepted[0].ledger().intents()
+    told = [intent.forgotten.get(0, 0) for intent in intents]
+    assert found["forgotten"] == sum(told) > 100
+    assert len(told) == 3
+    assert f"! {found['forgotten']:,} keys had to be forgotten" in result.stderr
     assert stillwell("audit").exit_code == 0
 
 

@@ -126,6 +126,7 @@ def summed(summary: Summary) -> dict[str, Any]:
         if stopped is None
         else {"rule": stopped.rule, "partition": stopped.partition, "offset": stopped.offset},
         "interrupted": summary.interrupted,
+        "forgotten": summary.forgotten,
         "gaps": [dataclasses.asdict(gap) for gap in summary.gaps],
     }
 
@@ -146,6 +147,11 @@ def say_summary(summary: Summary, output: Output) -> None:
         )
     if len(summary.gaps) > _GAPS:
         output.say(f"  and {len(summary.gaps) - _GAPS:,} more gaps: --json names them all")
+    if summary.forgotten:
+        output.say(
+            output.paint("! ", "warn")
+            + f"{summary.forgotten:,} keys had to be forgotten and begin anew: `limits: {{keys: N}}` remembers more"
+        )
     if summary.stopped is not None:
         stop = summary.stopped
         output.say(

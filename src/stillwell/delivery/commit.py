@@ -104,11 +104,13 @@ class Delivery:
         gaps: Sequence[Gap] = (),
         columns: str = "",
         history: str = "",
+        forgotten: Mapping[int, int] | None = None,
     ) -> Intent:
         """Declare an epoch that was judged and write it.
 
         `ends` are the positions after its records, `gaps` what the source had forgotten within them, `columns` those of
-        delimited text, `history` the word under which it was saved what sequence rules remember.
+        delimited text, `history` the word under which it was saved what sequence rules remember, `forgotten`
+        how many keys of a partition they had to forget.
 
         Raises:
             Fenced: when another writer took over; nothing more may be written then.
@@ -128,6 +130,7 @@ class Delivery:
             tuple(gaps),
             columns,
             history,
+            dict(forgotten or {}),
         )
         _refuse_unconserved(intent)
         self._declare(intent)

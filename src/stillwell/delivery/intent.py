@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stillwell.delivery.slice import Advance, Gap, Position, Slice, mark_name
 from stillwell.kernel.digest import Facts
@@ -19,7 +19,8 @@ class Intent:
     `clock` is the ingest time of records whose envelope has none. `contract` is the digest of the contract,
     whose text the ledger keeps. `versions` are those of the libraries that a verdict may depend on. `gaps` are what the
     source had forgotten within the slices. `columns` are those of delimited text, as JSON: quarantined lines do not
-    tell them. `history` is the word under which it was saved what sequence rules remember at its end.
+    tell them. `history` is the word under which it was saved what sequence rules remember at its end; `forgotten` says
+    how many keys of a partition had to be forgotten meanwhile, where there were more than a run may remember.
     """
 
     pipeline: str
@@ -31,6 +32,7 @@ class Intent:
     gaps: tuple[Gap, ...] = ()
     columns: str = ""
     history: str = ""
+    forgotten: Mapping[int, int] = field(default_factory=dict)
 
     def advances(self) -> dict[str, Advance]:
         """How every sink's marks move when this epoch is written."""
@@ -45,6 +47,7 @@ class Intent:
             self,
             slices=tuple(part for part in self.slices if part.partition in partitions),
             gaps=tuple(gap for gap in self.gaps if gap.partition in partitions),
+            forgotten={partition: keys for partition, keys in self.forgotten.items() if partition in partitions},
         )
 
     def to_json(self) -> str:
@@ -63,4 +66,5 @@ class Intent:
         )
         clock = dt.datetime.fromisoformat(plain.pop("clock"))
         gaps = tuple(Gap(**one) for one in plain.pop("gaps", ()))
-        return Intent(slices=slices, clock=clock, gaps=gaps, **plain)
+        forgotten = {int(partition): keys for partition, keys in plain.pop("forgotten", {}).items()}
+        return Intent(slices=slices, clock=clock, gaps=gaps, forgotten=forgotten, **plain)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,14 @@ from stillwell.kernel.sequence.state import Arrays
 
 _WHOLE = 50
 """One save in so many holds all, so that no more of them have to be read."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """By partition: what changed of what is remembered, and how many keys had to be forgotten (only where any had)."""
+
+    arrays: Mapping[int, Arrays] = field(default_factory=dict)
+    forgotten: Mapping[int, int] = field(default_factory=dict)
 
 
 class Memory:
@@ -42,6 +51,7 @@ class Memory:
         self._last: dict[int, Path] = {}
         self._saves: dict[int, int] = {}
         self._reached: dict[int, int] = {}
+        self._told: dict[int, int] = {}
 
     def under(self, contract: Contract) -> History:
         """The history as it stands, for the sequence rules of this contract."""
@@ -57,22 +67,30 @@ class Memory:
         """These partitions of an intent were judged as the first time; of its others nothing is certain any more."""
         for part in intent.slices:
             self._reached[part.partition] = part.end.offset if part.partition in partitions else -1
+            # Its own intent says what had to be forgotten then.
+            self._told[part.partition] = self.history.of(part.partition).forgotten
 
     def pass_over(self, intent: Intent) -> None:
         """An intent whose contract had no sequence rules: what was remembered before it was forgotten there."""
         for part in intent.slices:
             self.history.partitions.pop(part.partition, None)
+            self._told.pop(part.partition, None)
             self._reached[part.partition] = part.end.offset
 
-    def changes(self, partitions: Collection[int]) -> Mapping[int, Arrays]:
+    def changes(self, partitions: Collection[int]) -> Changes:
         """What changed of partitions since this was asked last."""
+        gone = {}
         for partition in partitions:
             if self._saves.get(partition, 0) % _WHOLE == 0:
                 self.history.of(partition).save_all()
             self._saves[partition] = self._saves.get(partition, 0) + 1
-        return {partition: self.history.saved(partition) for partition in partitions}
+            total = self.history.of(partition).forgotten
+            gone[partition] = total - self._told.get(partition, 0)
+            self._told[partition] = total
+        arrays = {partition: self.history.saved(partition) for partition in partitions}
+        return Changes(arrays, {partition: keys for partition, keys in gone.items() if keys})
 
-    def save(self, changes: Mapping[int, Arrays], ends: Mapping[int, Position]) -> str:
+    def save(self, changes: Changes, ends: Mapping[int, Position]) -> str:
         """Write changes that lead up to these positions; gives the word that their intent must repeat.
 
         Raises:
@@ -80,7 +98,7 @@ class Memory:
         """
         assert self._folder is not None
         word = secrets.token_hex(4)
-        for partition, arrays in changes.items():
+        for partition, arrays in changes.arrays.items():
             path = self._path(partition, ends[partition].offset, word)
             before = self._last.get(partition) if not arrays["partition"][2] else None
             parent = np.frombuffer((before.name if before else "").encode(), np.uint8)
@@ -94,9 +112,9 @@ class Memory:
             self._last[partition] = path
         return word
 
-    def forget_older(self, changes: Mapping[int, Arrays]) -> None:
+    def forget_older(self, changes: Changes) -> None:
         """Remove saves that nobody needs any more, once an epoch whose save holds all is written."""
-        for partition, arrays in changes.items():
+        for partition, arrays in changes.arrays.items():
             if arrays["partition"][2]:
                 kept = self._last[partition]
                 for path in kept.parent.glob("*.npz"):

@@ -24,13 +24,14 @@ class Count:
     repaired: int = 0
     epochs: int = 0
     recovered: int = 0
+    forgotten: int = 0
     tally: Tally | None = None
     stopped: Stop | None = None
     gaps: list[Gap] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
-    def add(self, judged: Judged, gaps: Sequence[Gap], *, recovered: bool) -> None:
-        """One epoch that every sink holds."""
+    def add(self, judged: Judged, gaps: Sequence[Gap], forgotten: int, *, recovered: bool) -> None:
+        """One epoch that every sink holds, for which so many keys had to be forgotten."""
         self.read += judged.read
         self.accepted += len(judged.accepted)
         self.quarantined += len(judged.quarantined)
@@ -38,6 +39,7 @@ class Count:
         self.repaired += judged.tally.count("repaired")
         self.epochs += 1
         self.recovered += recovered
+        self.forgotten += forgotten
         self.miss(gaps)
         total = judged.tally.total()
         self.tally = total if self.tally is None else self.tally.merge(total)
@@ -61,4 +63,5 @@ class Count:
             stopped=self.stopped,
             interrupted=interrupted,
             gaps=tuple(self.gaps),
+            forgotten=self.forgotten,
         )

@@ -84,7 +84,8 @@ class Summary:
     """How a run ended. Counts are of this run alone; `tally` is the total over its windows, None if nothing was read.
 
     `stopped` is the `fail` rule that ended it; `interrupted` is true when it was asked to stop before the source ended;
-    `gaps` are offsets that the source no longer had when they were due.
+    `gaps` are offsets that the source no longer had when they were due; `forgotten` are keys that sequence rules had to
+    forget, as there were more than the job allows.
     """
 
     read: int
@@ -99,6 +100,7 @@ class Summary:
     stopped: Stop | None
     interrupted: bool
     gaps: tuple[Gap, ...] = ()
+    forgotten: int = 0
 
     @property
     def conserved(self) -> bool:

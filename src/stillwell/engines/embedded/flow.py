@@ -14,13 +14,12 @@ import pyarrow as pa
 
 from stillwell.connectors.base import Informed, Shared, Source
 from stillwell.delivery.commit import Delivery
-from stillwell.delivery.memory import Memory
+from stillwell.delivery.memory import Changes, Memory
 from stillwell.delivery.slice import Gap
 from stillwell.engines._gather import Epoch, Gatherer
 from stillwell.engines.base import EpochLimits
 from stillwell.kernel import Judged, Kernel
 from stillwell.kernel.base import Stop
-from stillwell.kernel.sequence.state import Arrays
 
 _POLL = 0.05
 LET_GO = 60.0
@@ -33,7 +32,7 @@ IDLE = 10.0
 class Flow:
     """Reads, judges and commits until the source has finished, a `fail` rule is broken, or somebody says stop.
 
-    `written` is called for every epoch that all sinks hold.
+    `written` is called for every epoch that all sinks hold, with how many keys of a partition had to be forgotten.
     """
 
     def __init__(
@@ -42,7 +41,7 @@ class Flow:
         kernel: Kernel,
         delivery: Delivery,
         limits: EpochLimits,
-        written: Callable[[Epoch, Judged], None],
+        written: Callable[[Epoch, Judged, Mapping[int, int]], None],
         stop: threading.Event,
         memory: Memory | None = None,
     ) -> None:
@@ -54,7 +53,7 @@ class Flow:
         self._memory = memory
         self._gatherer = Gatherer(limits, self._hand_on)
         self._read: queue.Queue[Epoch | None] = queue.Queue(1)
-        self._judged: queue.Queue[tuple[Epoch, Judged, dt.datetime, Mapping[int, Arrays]] | None] = queue.Queue(1)
+        self._judged: queue.Queue[tuple[Epoch, Judged, dt.datetime, Changes] | None] = queue.Queue(1)
         self._over = threading.Event()  # nobody takes what is handed on
         self._void = threading.Event()  # nothing that was handed on may be committed any more
         self._idle = threading.Event()  # the writer has come to its end
@@ -111,7 +110,7 @@ class Flow:
         while (epoch := self._get(self._read)) is not None:
             clock = dt.datetime.now(dt.UTC)
             judged = self._kernel.judge(epoch.table, clock, self._memory.history if self._memory else None)
-            changes = self._memory.changes(judged.facts) if self._memory else {}
+            changes = self._memory.changes(judged.facts) if self._memory else Changes()
             self._put(self._judged, (epoch, judged, clock, changes))
             self.stopped = judged.stop
             # Memory is bounded by the epochs under way: none may live on while the next is waited for.
@@ -128,16 +127,24 @@ class Flow:
                 self._commit(epoch, judged, clock, changes)
                 if isinstance(self._source, Informed):
                     self._source.committed(epoch.ends)
-                self._written(epoch, judged)
+                self._written(epoch, judged, changes.forgotten)
                 del item, epoch, judged, changes
                 pa.default_memory_pool().release_unused()
         finally:
             self._idle.set()
 
-    def _commit(self, epoch: Epoch, judged: Judged, clock: dt.datetime, changes: Mapping[int, Arrays]) -> None:
+    def _commit(self, epoch: Epoch, judged: Judged, clock: dt.datetime, changes: Changes) -> None:
         """Save what is remembered, declare and write the epoch, let go of what is needed no more."""
         history = self._memory.save(changes, epoch.ends) if self._memory else ""
-        self._delivery.commit(judged, epoch.ends, clock, gaps=epoch.gaps, columns=epoch.columns, history=history)
+        self._delivery.commit(
+            judged,
+            epoch.ends,
+            clock,
+            gaps=epoch.gaps,
+            columns=epoch.columns,
+            history=history,
+            forgotten=changes.forgotten,
+        )
         if self._memory:
             self._memory.forget_older(changes)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from stillwell.connectors.base import Shared, Source
 from stillwell.contract.model import Contract
@@ -144,12 +144,12 @@ class Run:
         unfinished = delivery.unfinished()
         memory.take_up(delivery.settled(), rejudge.contract(unfinished[0]) if unfinished else self._job.contract)
         for intent, batch, judged in recover(delivery, ours, rejudge):
-            self._written(Epoch(batch, {}, intent.gaps), judged, recovered=True)
+            self._written(Epoch(batch, {}, intent.gaps), judged, intent.forgotten, recovered=True)
             # The run that met this rule died before it could tell.
             self._count.stopped = judged.stop or self._count.stopped
         memory.under(self._job.contract)
         return delivery
 
-    def _written(self, epoch: Epoch, judged: Judged, *, recovered: bool = False) -> None:
-        self._count.add(judged, epoch.gaps, recovered=recovered)
+    def _written(self, epoch: Epoch, judged: Judged, forgotten: Mapping[int, int], *, recovered: bool = False) -> None:
+        self._count.add(judged, epoch.gaps, sum(forgotten.values()), recovered=recovered)
         self._watch(Progress(epoch.table, judged, self._source.lag(), recovered))

@@ -174,6 +174,7 @@ class History:
             other.restore(number, [self.saved(number)])
             state.save_all()
             other.of(number).save_all()
+            other.of(number).forgotten = state.forgotten
         return other
 
     def _run(self, state: PartitionState, offset: npt.NDArray[np.int64], columns: Columns, said: Said) -> None:
