@@ -97,6 +97,29 @@ def test_what_cannot_be_judged_yet_is_said_and_the_rest_explained(here, stillwel
     assert sorted(one["path"] for one in found["not_supported"]) == ["fields.h.repair.range", "windows.calm"]
 
 
+def test_of_rules_over_history_it_says_whose_and_what_a_key_costs(here, stillwell, said):
+    rules = (
+        "  calm: {kind: jump, field: t, max: 1, within: 1h, where: h > 5}\n"
+        "  turn: {kind: order, description: One after another.}\n"
+        "  late: {kind: late, max: 5m}\n"
+        "  once: {kind: unique, fields: [id, at], within: 1h}\n"
+    )
+    (here / "contract.yml").write_text(CONTRACT + "key: id\nsequence:\n" + rules)
+    told = stillwell("explain").stdout
+    assert "\nhistory\n  calm" in told
+    assert "    by the history of each id: 16 bytes a key\n" in told
+    assert "    by the history of its partition\n" in told
+    assert told.endswith("57 bytes are remembered of each id\nhistory: 33 bytes are remembered of each id, at\n")
+    found = said(stillwell("explain", "--json").stdout, "explain")
+    assert found["history"] == [
+        {"key": ["id"], "bytes": 57, "rules": {"calm": 16, "turn": 8}},
+        {"key": ["id", "at"], "bytes": 33, "rules": {"once": 8}},
+    ]
+    notes = {one["rule"]: one["notes"] for one in found["rules"]}
+    assert notes["calm"][1].startswith("where ")
+    assert notes["turn"][1] == "One after another."
+
+
 def test_the_sql_is_what_duckdb_understands(here, stillwell, said):
     found = said(stillwell("explain", "--sql", "--json").stdout, "explain")
     assert set(found["sql"]) == {"plain", "full"}

@@ -113,6 +113,22 @@ def test_a_deprecated_contract_is_a_warning(pipeline, folder) -> None:
     assert "pipeline.yml:2:11" in warning
 
 
+@pytest.mark.parametrize(("key", "named"), [("sensor", "sensor"), ("[sensor, value]", "sensor, value"), (None, "sensor")])
+def test_whose_history_it_is_must_choose_the_partition_of_a_topic(pipeline, folder, key, named) -> None:
+    rules = (
+        "  once: {kind: unique, fields: [sensor], within: 1h}\n" if key is None else "  turn: {kind: counter, field: value}\n"
+    )
+    (folder / "contract.yml").write_text(CONTRACT + (f"key: {key}\n" if key else "") + "sequence:\n" + rules)
+    [warning] = plan(pipeline(source="{kafka: {brokers: 'b:9092', topic: t}}")).warnings
+    assert warning.endswith(f"{named} must be the key of the messages, or what chooses their partition.")
+    assert "pipeline.yml:5:10" in warning
+    assert plan(pipeline(source="{files: {path: in.jsonl}}")).warnings == ()
+
+
+def test_without_a_history_nothing_is_said_of_the_keys_of_messages(pipeline) -> None:
+    assert plan(pipeline(source="{kafka: {brokers: 'b:9092', topic: t}}")).warnings == ()
+
+
 def test_accepted_and_quarantine_in_one_place_are_refused(pipeline) -> None:
     assert refused(pipeline(quarantine="{jsonl: {path: out/../out/accepted.jsonl}}")) == [
         ("same-place", 5, 28, "quarantine.jsonl")

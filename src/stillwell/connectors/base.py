@@ -61,6 +61,8 @@ class Source(Protocol):
     `replayable` and `format` are known after building, `identity` after `open`: what the offsets belong to,
     such that something else under the same name has another identity.
 
+    One that says `keyed = True` has records in the partitions that their writers chose, as a rule by a message's key.
+
     One of typed records also has a property `record_type`, the struct of the column `record`, which opens nothing:
     by it the quarantine is made ready. None stands for bytes, and for what nobody knows yet. One whose records are in
     the memory of this process says `in_process = True`.

@@ -20,6 +20,7 @@ from stillwell.engines._features import refused
 from stillwell.engines.base import Engine, Forewarning, Job
 from stillwell.errors import PipelineError, Problem, StillwellError, Where, fail
 from stillwell.kernel.program import accepted_schema, quarantine_schema
+from stillwell.kernel.sequence.cost import costs
 from stillwell.pipeline.model import Part, Pipeline
 from stillwell.pipeline.options import read_options
 from stillwell.pipeline.refuse import same_place, unbuilt, unjudgeable, unshared
@@ -166,13 +167,22 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
             builder.problems.add(one.code, one.what, one.fix, pipeline.where(one.path), one.path)
         _placed(pipeline.engine, builder.problems, partial(engine[0].check, job))
         builder.problems.stop(PipelineError)
-    costs = engine[0].warnings(job) if isinstance(engine[0], Forewarning) else ()
-    return Plan(pipeline, job, engine[0], (*_warnings(contract, pipeline), *costs))
+    told = engine[0].warnings(job) if isinstance(engine[0], Forewarning) else ()
+    return Plan(pipeline, job, engine[0], (*_warnings(contract, pipeline, source), *told))
 
 
-def _warnings(contract: Contract, pipeline: Pipeline) -> Iterator[str]:
+def _warnings(contract: Contract, pipeline: Pipeline, source: Any) -> Iterator[str]:
     if contract.status == "deprecated":
         yield f"{pipeline.where('contract')}  The contract {contract.name} {contract.version} is deprecated."
+    if getattr(source, "keyed", False):
+        keys = [cost.key for cost in costs(contract)]
+        # What holds the whole of another key is of one partition wherever that is.
+        for key in dict.fromkeys(key for key in keys if not any(set(other) < set(key) for other in keys)):
+            named = ", ".join(key)
+            yield (
+                f"{pipeline.source.at}  A history is that of a key in one partition: "
+                f"{named} must be the key of the messages, or what chooses their partition."
+            )
 
 
 def _placed(

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from stillwell.cli.base import shown
-from stillwell.contract.model import Contract, Field, Fix, show
+from stillwell.cli.explain.compiled import remembered
+from stillwell.contract.model import Contract, Expression, Field, Fix, show
 from stillwell.contract.model import Path as FieldPath
 from stillwell.contract.rules import Rule, rule_list
 
@@ -113,13 +114,27 @@ def _asked(contract: Contract, rule: Rule) -> Asked:
         notes.append("over null: not evaluated" if written.if_null == "skip" else "over null: broken")
         notes += [written.description] if written.description else []
         return Asked(rule, None, tuple(notes))
+    if rule.kind == "sequence":
+        return Asked(rule, None, _by_history(contract, rule.name))
     field = _field(contract, rule.fields[0]) if rule.fields else None
     kind = "format" if rule.kind == "format_name" else rule.kind
     fix = field.repair.get(kind) if field and rule.severity == "reject" else None
     return Asked(rule, _repair(fix) if fix else None, ())
 
 
+def _by_history(contract: Contract, name: str) -> tuple[str, ...]:
+    """Whose history a sequence rule goes by, and what else is written of it."""
+    written = next(one for one in contract.sequence if one.name == name)
+    cost = next((one for one in remembered(contract) if name in one.rules), None)
+    whose = f"each {', '.join(cost.key)}: {cost.rules[name]} bytes a key" if cost else "its partition"
+    where = written.options.get("where")
+    notes = [f"by the history of {whose}", f"where {where.sql}" if isinstance(where, Expression) else ""]
+    return tuple(note for note in (*notes, written.description) if note)
+
+
 def _group(rule: Rule) -> str:
+    if rule.kind == "sequence":
+        return "history"
     if rule.kind in ("expression", "other_fields"):
         return "whole record"
     return re.split(r"[.\[]", rule.fields[0])[0] if rule.fields else "payload"

@@ -13,6 +13,7 @@ from stillwell.contract.model import Contract
 from stillwell.errors import ContractError, Problem
 from stillwell.kernel import Format
 from stillwell.kernel.program import Program, compile_program, unsupported
+from stillwell.kernel.sequence.cost import Cost, costs
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,19 @@ def lines(way: Way) -> Iterator[str]:
         yield f"full way: every record is judged rule by rule, because {way.why_not}"
     for problem in way.unsupported:
         yield f"not judged yet: {problem.path}, line {problem.where.line}"
+
+
+def remembered(contract: Contract) -> tuple[Cost, ...]:
+    """What is remembered of each key, by the sequence rules that can be judged."""
+    refused = {problem.path for problem in unsupported(contract)}
+    judged = (one for one in contract.sequence if f"sequence.{one.name}" not in refused)
+    return costs(replace(contract, sequence=tuple(judged)))
+
+
+def told(contract: Contract) -> Iterator[str]:
+    """The same as people read it."""
+    for cost in remembered(contract):
+        yield f"history: {cost.bytes} bytes are remembered of each {', '.join(cost.key)}"
 
 
 def queries(contract: Contract) -> dict[str, str]:

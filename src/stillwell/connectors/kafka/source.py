@@ -34,6 +34,7 @@ class Source:
 
     Options: ClassVar[type[BaseModel]] = SourceOptions
     replayable = True
+    keyed = True
 
     def __new__(cls, options: SourceOptions, _place: Place) -> Self:
         """A member of a group is of a class of its own: only that shares partitions."""
