@@ -202,8 +202,7 @@ class Kernel:
 
         if self._sequence is None:
             return list(self._pool.map(lambda begin: second(begin, first(begin)), begins))
-        judged = list(self._pool.map(first, begins))
-        return list(self._pool.map(second, begins, self._sequence.judge(ways, batch, now, judged, history, self._pool)))
+        return self._sequence.judge(ways, batch, now, step, first, second, history, self._pool)
 
     def _shape(self, batch: pa.Table) -> tuple[pa.StructType | None, tuple[str, ...]]:
         """What a batch is compiled for: the type of its typed records, or else the columns of its delimited text."""

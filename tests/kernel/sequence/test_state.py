@@ -61,3 +61,27 @@ def test_rows_are_cut_where_a_block_of_offsets_ends():
     state = PartitionState([], 1)
     assert state.blocks(np.array([65_534, 65_535, 65_536, 200_000])) == [2, 3, 4]
     assert state.watermark == NEVER
+
+
+def heard(times, watermark, horizon=10, most=100_000):
+    """A partition of keys that were heard of at these times, at the end of a block."""
+    state = PartitionState([Shape(1, lazy=False, horizon=horizon)], most)
+    hashes = np.random.default_rng(3).integers(0, 2**63, (len(times), 2)).astype(np.uint64)
+    state.sets[0].fill(np.arange(len(times)), hashes, np.array(times)[:, None])
+    state.watermark = watermark
+    state.begin(0)
+    state.saved()
+    state.begin(70_000)
+    return state
+
+
+def test_a_few_old_keys_are_no_reason_to_move_and_save_all_others():
+    few = heard([0] * 500 + [100] * 3500, watermark=100)
+    assert (few.sets[0].used, len(few.saved()["0.slots"])) == (4000, 0)
+    many = heard([0] * 1500 + [100] * 2500, watermark=100)
+    assert (many.sets[0].used, len(many.saved()["0.slots"]), many.forgotten) == (2500, 2500, 0)
+
+
+def test_old_keys_go_before_any_other_has_to_be_forgotten():
+    state = heard([0] * 500 + [100] * 3500, watermark=100, most=3700)
+    assert (state.sets[0].used, state.forgotten) == (3500, 0)

@@ -41,32 +41,11 @@ class Columns:
     values: list[Column | None]
     where: list[Mask | None]
 
-    @staticmethod
-    def joined(parts: Sequence[Columns]) -> Columns:
-        """Pieces of a batch, one after another, as one."""
-        if len(parts) == 1:
-            return parts[0]
-
-        def each(name: str) -> list[Any]:
-            return [_together(columns) for columns in zip(*(getattr(part, name) for part in parts), strict=True)]
-
-        good, times = (np.concatenate([getattr(part, name) for part in parts]) for name in ("good", "times"))
-        return Columns(good, times, each("keys"), each("values"), each("where"))
-
     def take(self, rows: npt.NDArray[np.int64]) -> Columns:
         """Some rows."""
         keys, values = ([one and (one[0][rows], one[1][rows]) for one in many] for many in (self.keys, self.values))
         where = [None if one is None else one[rows] for one in self.where]
         return Columns(self.good[rows], self.times[rows], keys, values, where)  # type: ignore[arg-type]
-
-
-def _together(columns: Sequence[Any]) -> Any:
-    first = columns[0]
-    if first is None:
-        return None
-    if isinstance(first, tuple):
-        return tuple(np.concatenate(parts) for parts in zip(*columns, strict=True))
-    return np.concatenate(columns)
 
 
 class Reader:
@@ -98,9 +77,13 @@ class Reader:
         if self._time is not None:
             moments, there = column(partial(_moments, self._time))
             times = np.where(there, moments, NEVER)
-        keys = [column(partial(_hashes, fields)) for fields in self._sets]
+        keys = self._keys(parts, len(good))
         values = [column(partial(_value, step)) if step.field else None for step in self._steps]
         return Columns(good, times, keys, values, self._asked(parts, len(good)))
+
+    def _keys(self, parts: list[tuple[pa.Table, npt.NDArray[np.int64]]], count: int) -> list[Column]:
+        found = [(_keys(self._sets, table), rows) for table, rows in parts if len(rows)]
+        return [_scattered(((keys[at], rows) for keys, rows in found), count) for at in range(len(self._sets))]
 
     def _asked(self, parts: list[tuple[pa.Table, npt.NDArray[np.int64]]], count: int) -> list[Mask | None]:
         masks = [np.zeros(count, bool) if step.where else None for step in self._steps]
@@ -141,21 +124,38 @@ def _value(step: Step, table: pa.Table) -> Column:
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
         numbers = pc.cast(column, pa.float64(), safe=False).fill_null(0).to_numpy()
         return np.ascontiguousarray(numbers).view(np.int64), _there(column)
-    hashes, there = _hashes((step.field,), table)
+    [(hashes, there)] = _keys([(step.field,)], table)
     return np.ascontiguousarray(hashes[:, 0]).view(np.int64), there
 
 
-def _hashes(fields: Sequence[str], table: pa.Table) -> Column:
-    """128 bits (SipHash-2-4) of the texts of several fields, of which none may be null."""
-    out, there = np.zeros((len(table), 2), np.uint64), np.ones(len(table), bool)
-    for field in fields:
-        there &= _there(table[field])
-        texts = one_array(table[field].cast(pa.string()))
+def _keys(sets: Sequence[tuple[str, ...]], table: pa.Table) -> list[Column]:
+    """Hashes of each set of fields; those that begin alike are hashed once as far as they are."""
+    known: dict[tuple[str, ...], Column] = {(): (np.zeros((len(table), 2), np.uint64), np.ones(len(table), bool))}
+    for fields in sets:
+        for length in range(1, len(fields) + 1):
+            if fields[:length] not in known:
+                known[fields[:length]] = _hashed(table[fields[length - 1]], *known[fields[: length - 1]])
+    return [known[fields] for fields in sets]
+
+
+def _hashed(column: pa.ChunkedArray, before: npt.NDArray[np.uint64], there: Mask) -> Column:
+    """128 bits (SipHash-2-4) of a column's values, none where one is null, keyed by those of the columns before it."""
+    out = before.copy()
+    if pa.types.is_integer(column.type) or pa.types.is_timestamp(column.type):
+        # By their words: to write them as texts would take longer than all the rest.
+        words = np.ascontiguousarray(one_array(column).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False))
+        library().stillwell_hash_words(_address(words), ctypes.c_int64(len(words)), _address(out))
+    else:
+        texts = one_array(column.cast(pa.string()))
         _, offsets, data = texts.buffers()
         library().stillwell_hash(
             ctypes.c_void_p(data.address if data else None),
             ctypes.c_void_p(offsets.address + 4 * texts.offset),
             ctypes.c_int64(len(texts)),
-            ctypes.c_void_p(out.ctypes.data),
+            _address(out),
         )
-    return out, there
+    return out, there & _there(column)
+
+
+def _address(array: npt.NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

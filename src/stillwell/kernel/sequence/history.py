@@ -58,12 +58,6 @@ class Said:
     verdicts: Mapping[str, npt.NDArray[np.uint8]]
     before: Mapping[str, npt.NDArray[np.int64]]
 
-    def slice(self, begin: int, length: int) -> Said:
-        """A piece of it."""
-        some = slice(begin, begin + length)
-        verdicts = {rule: one[some] for rule, one in self.verdicts.items()}
-        return Said(self.good[some], verdicts, {rule: one[some] for rule, one in self.before.items()})
-
 
 class Layout:
     """How the steps of a contract share sets of keys and words."""

@@ -1,10 +1,10 @@
-"""The sequence rules of a batch: columns out of each judged piece, one pass over all, and back into the pieces."""
+"""The sequence rules of a batch: columns out of each judged piece, one pass over all in turn, and back again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Some
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate
+from typing import TypeVar
 
 import duckdb
 import numpy as np
@@ -13,9 +13,11 @@ import pyarrow as pa
 from stillwell.contract.model import Contract
 from stillwell.kernel.prepare import relation
 from stillwell.kernel.sequence.columns import Columns, Reader
-from stillwell.kernel.sequence.history import History, Layout
+from stillwell.kernel.sequence.history import History, Layout, Said
 from stillwell.kernel.sequence.settle import settled, unjudged
 from stillwell.kernel.ways import Both, Ways
+
+Result = TypeVar("Result")
 
 
 class Sequence:
@@ -32,29 +34,34 @@ class Sequence:
         ways: Ways,
         batch: pa.Table,
         now: pa.Array,
-        judged: Some[Both],
+        step: int,
+        first: Callable[[int], Both],
+        then: Callable[[int, Both], Result],
         history: History | bool | None,
         pool: ThreadPoolExecutor,
-    ) -> list[Both]:
-        """The verdicts on pieces of a batch with ingest times `now`, of which both ways have said what they found.
+    ) -> list[Result]:
+        """What `then` gives for each piece of a batch with ingest times `now`: `step` rows from a row on.
 
-        The batch is compared with `history` and added to it: with itself alone for None, with nothing for False.
+        `first` says what both ways found of a piece. The batch is compared with `history` and added to it: with itself
+        alone for None, with nothing for False. Workers prepare pieces and finish them while one pass goes over them.
         """
+        begins = range(0, max(len(batch), 1), step)
         if history is False:
-            return [unjudged(both, self._steps) for both in judged]
+            return list(pool.map(lambda begin: then(begin, unjudged(first(begin), self._steps)), begins))
         known = history if isinstance(history, History) else History(self._contract)
         ingest = now.cast(pa.int64()).to_numpy()
-        sizes = [len(both.plain) for both in judged]
-        begins = [0, *accumulate(sizes)]
+        partition, offset = (np.asarray(batch[name].to_numpy()) for name in ("partition", "offset"))
 
-        def columns(begin: int, both: Both) -> Columns:
-            return self._reader.read(both, ingest[begin : begin + len(both.plain)])
+        def read(begin: int) -> tuple[Both, Columns]:
+            both = first(begin)
+            return both, self._reader.read(both, ingest[begin : begin + step])
 
-        def back(begin: int, size: int, both: Both) -> Both:
-            rows = relation(batch.slice(begin, size), now.slice(begin, size))
-            return settled(both, said.slice(begin, size), self._steps, ways, rows)
+        def settle(begin: int, both: Both, said: Said) -> Result:
+            rows = relation(batch.slice(begin, step), now.slice(begin, step))
+            return then(begin, settled(both, said, self._steps, ways, rows))
 
-        read = Columns.joined(list(pool.map(columns, begins, judged)))
-        partition, offset = batch["partition"].to_numpy(), batch["offset"].to_numpy()
-        said = known.judge(np.asarray(partition), np.asarray(offset), read)
-        return list(pool.map(back, begins, sizes, judged))
+        finished = []
+        for begin, (both, columns) in zip(begins, pool.map(read, begins), strict=True):
+            some = slice(begin, begin + step)
+            finished.append(pool.submit(settle, begin, both, known.judge(partition[some], offset[some], columns)))
+        return [one.result() for one in finished]

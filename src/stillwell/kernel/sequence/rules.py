@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,16 @@ class Step:
     where: Expression | None = None
     states: tuple[Any, ...] = ()
     allowed: tuple[tuple[bool, ...], ...] = ()
+
+    @property
+    def close(self) -> str:
+        """How near its limit is allowed to be, in words."""
+        return "less than" if self.exclusive else "at most"
+
+    @cached_property
+    def span(self) -> str:
+        """The time that it looks back on, in words."""
+        return show(dt.timedelta(microseconds=self.within))
 
     @property
     def words(self) -> int:
@@ -213,26 +224,30 @@ def _refused(contract: Contract, rule: SequenceRule, why: str, fix: str) -> Exce
 
 def expected(step: Step, before: int, number: float) -> str:
     """What a record that broke a rule was expected to be, told by what it was compared with."""
-    close = "less than" if step.exclusive else "at most"
-    within = show(dt.timedelta(microseconds=step.within))
-    said: Mapping[str, Callable[[], str]] = {
-        "jump": lambda: f"{close} {_plain(step.limit)} away from {_plain(number)}, the value before, within {within}",
-        "change": lambda: (
-            f"a spread of {close} {_plain(step.limit)} within {within}, in which there was {_plain(number)}"
-        ),
-        "spike": lambda: f"{close} {_plain(step.limit)} away from {_plain(number)}, the median of {step.count} values",
-        "unchanged": lambda: f"another value than since {_moment(before)}, after {within}",
-        "unique": lambda: f"once within {within}, and it came at {_moment(before)}",
-        "order": lambda: f"not before {_moment(before)}, the newest of its key",
-        "late": lambda: f"at most {within} before {_moment(before)}, the newest of its partition",
-        "count": lambda: f"at most {step.count:,} records of a key within {within}",
-        "counter": lambda: f"not below {_plain(number)}, the value before",
-        "step": lambda: f"at most {_plain(step.limit)} above {_plain(number)}, the value before",
-        "gap": lambda: f"within {within} after {_moment(before)}, the one before",
-        "transition": lambda: _follows(step, before),
-        "session": lambda: f"a session that is over by now: it began at {_moment(before)}",
-    }
-    return said[step.kind]()
+    return _EXPECTED[step.kind](step, before, number)
+
+
+_EXPECTED: Mapping[str, Callable[[Step, int, float], str]] = {
+    "jump": lambda step, _, number: (
+        f"{step.close} {_plain(step.limit)} away from {_plain(number)}, the value before, within {step.span}"
+    ),
+    "change": lambda step, _, number: (
+        f"a spread of {step.close} {_plain(step.limit)} within {step.span}, in which there was {_plain(number)}"
+    ),
+    "spike": lambda step, _, number: (
+        f"{step.close} {_plain(step.limit)} away from {_plain(number)}, the median of {step.count} values"
+    ),
+    "unchanged": lambda step, before, _: f"another value than since {_moment(before)}, after {step.span}",
+    "unique": lambda step, before, _: f"once within {step.span}, and it came at {_moment(before)}",
+    "order": lambda _, before, __: f"not before {_moment(before)}, the newest of its key",
+    "late": lambda step, before, _: f"at most {step.span} before {_moment(before)}, the newest of its partition",
+    "count": lambda step, _, __: f"at most {step.count:,} records of a key within {step.span}",
+    "counter": lambda _, __, number: f"not below {_plain(number)}, the value before",
+    "step": lambda step, _, number: f"at most {_plain(step.limit)} above {_plain(number)}, the value before",
+    "gap": lambda step, before, _: f"within {step.span} after {_moment(before)}, the one before",
+    "transition": lambda step, before, _: _follows(step, before),
+    "session": lambda _, before, __: f"a session that is over by now: it began at {_moment(before)}",
+}
 
 
 def _follows(step: Step, before: int) -> str:

@@ -361,6 +361,14 @@ static void siphash(const byte *data, int64_t length, const uint64_t key[2], uin
     out[1] = v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+/* Hashes `count` words, as `stillwell_hash` does texts. */
+void stillwell_hash_words(const int64_t *words, int64_t count, uint64_t *out) {
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t key[2] = {out[2 * i], out[2 * i + 1]};
+        siphash((const byte *)(words + i), 8, key, out + 2 * i);
+    }
+}
+
 /* Hashes `count` texts, text i from offset i to i + 1 of `data`; what is in `out` already is the key of each, so that
  * several columns are hashed one after another. */
 void stillwell_hash(const byte *data, const int32_t *offsets, int64_t count, uint64_t *out) {

@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwell.kernel.base import REASON
 from stillwell.kernel.flags import Flags, Mask
+from stillwell.kernel.prepare import one_array
 from stillwell.kernel.reasons import Explainer
 from stillwell.kernel.rows import Odd
 from stillwell.kernel.sequence.history import BROKEN, UNJUDGED, Said
@@ -99,10 +101,11 @@ def _reasons(step: Step, explainer: Explainer, records: pa.Table, before: npt.ND
         len(before),
         pa.array([expected(step, *one) for one in zip(before.tolist(), numbers.tolist(), strict=True)]),
     )
-    columns = [records[field].cast(pa.string()).to_pylist() for field in rule.fields]
-    seen = pa.array(
-        [", ".join(map(str, one)) for one in zip(*columns, strict=True)] if columns else [None] * count, pa.string()
-    )
+    columns = [one_array(records[field].cast(pa.string())) for field in rule.fields]
+    seen = pa.nulls(count, pa.string())
+    if columns:
+        join = pc.JoinOptions(null_handling="replace", null_replacement="null")
+        seen = pc.binary_join_element_wise(*columns, ", ", options=join)
     hidden = explainer.hides(rule)
     members = [
         pa.repeat(rule.name, count),

@@ -20,6 +20,9 @@ BLOCK = 65_536
 
 _FIRST_ROOM = 1024
 
+_WORTH = 0.75
+"""The share of keys that are still needed above which none is let go."""
+
 Hashes = npt.NDArray[np.uint64]
 Words = npt.NDArray[np.int64]
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -137,6 +140,9 @@ class PartitionState:
         if one.shape.horizon is not None and self.watermark != NEVER and one.used > _FIRST_ROOM:
             # Twice as long, so that a record which comes late still meets what was then.
             slots = slots[heard >= self.watermark - 2 * one.shape.horizon]
+        if len(slots) > _WORTH * one.used and one.used <= self._most:
+            # What stays too long says nothing; to move all the others for a few would be most of the work.
+            return
         if len(slots) > self._most:
             # By the sixteenth, so that this is not done at each block.
             newest = np.argsort(heard[slots], kind="stable")[len(slots) - (self._most - self._most // 16) :]
