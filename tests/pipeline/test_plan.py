@@ -113,10 +113,14 @@ def test_a_deprecated_contract_is_a_warning(pipeline, folder) -> None:
     assert "pipeline.yml:2:11" in warning
 
 
-@pytest.mark.parametrize(("key", "named"), [("sensor", "sensor"), ("[sensor, value]", "sensor, value"), (None, "sensor")])
+@pytest.mark.parametrize(
+    ("key", "named"), [("sensor", "sensor"), ("[sensor, value]", "sensor, value"), (None, "sensor")]
+)
 def test_whose_history_it_is_must_choose_the_partition_of_a_topic(pipeline, folder, key, named) -> None:
     rules = (
-        "  once: {kind: unique, fields: [sensor], within: 1h}\n" if key is None else "  turn: {kind: counter, field: value}\n"
+        "  once: {kind: unique, fields: [sensor], within: 1h}\n"
+        if key is None
+        else "  turn: {kind: counter, field: value}\n"
     )
     (folder / "contract.yml").write_text(CONTRACT + (f"key: {key}\n" if key else "") + "sequence:\n" + rules)
     [warning] = plan(pipeline(source="{kafka: {brokers: 'b:9092', topic: t}}")).warnings

@@ -30,7 +30,7 @@ class Count:
     gaps: list[Gap] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
-    def add(self, judged: Judged, gaps: Sequence[Gap], forgotten: int, *, recovered: bool) -> None:
+    def add(self, judged: Judged, gaps: Sequence[Gap], forgotten: int = 0, *, recovered: bool) -> None:
         """One epoch that every sink holds, for which so many keys had to be forgotten."""
         self.read += judged.read
         self.accepted += len(judged.accepted)

@@ -69,12 +69,8 @@ def explain(
         if rule is None:
             for line in (*compiled.lines(way), *compiled.told(contract)):
                 output.say(line)
-        history = [
-            {"key": list(cost.key), "bytes": cost.bytes, "rules": dict(cost.rules)}
-            for cost in compiled.remembered(contract)
-        ]
         answer |= {"fields": asked.plain_fields(contract), "rules": [one.plain() for one in found], **way.plain()}
-        answer |= {"history": history}
+        answer |= {"history": compiled.plain_costs(contract)}
     else:
         clock = instant(as_of, "--as-of") if as_of else dt.datetime.now(dt.UTC)
         with tempfile.TemporaryDirectory(prefix="stillwell-") as state:

@@ -71,6 +71,12 @@ def remembered(contract: Contract) -> tuple[Cost, ...]:
     return costs(replace(contract, sequence=tuple(judged)))
 
 
+def plain_costs(contract: Contract) -> list[dict[str, Any]]:
+    """The same as plain data."""
+    found = remembered(contract)
+    return [{"key": list(cost.key), "bytes": cost.bytes, "rules": dict(cost.rules)} for cost in found]
+
+
 def told(contract: Contract) -> Iterator[str]:
     """The same as people read it."""
     for cost in remembered(contract):

@@ -94,7 +94,7 @@ class Run:
         """Where Flink goes on, after all that was declared of the pipeline's own sinks is written."""
         # What hides the marks of a job to be restored would look like rows that are missing.
         for intent, batch, judged in () if self._options.restore else written.recover():
-            self._count.add(judged, intent.gaps, recovered=True)
+            self._count.add(judged, intent.gaps, sum(intent.forgotten.values()), recovered=True)
             self._watch(Progress(batch, judged, self._job.source.lag(), recovered=True))
             self._count.stopped = judged.stop or self._count.stopped
         return written.positions()

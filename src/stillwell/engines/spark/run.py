@@ -107,7 +107,7 @@ class Run:
             rejudge = Rejudge(job.accepted[0].ledger(), kernel, self._kernel, memory)
             memory.take_up(delivery.settled(), rejudge.contract(unfinished[0]))
             for intent, batch, judged in recover(delivery, job.source, rejudge):
-                self._count.add(judged, intent.gaps, recovered=True)
+                self._count.add(judged, intent.gaps, sum(intent.forgotten.values()), recovered=True)
                 self._watch(Progress(batch, judged, None, recovered=True))
                 self._count.stopped = judged.stop or self._count.stopped
 
