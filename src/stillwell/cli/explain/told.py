@@ -20,6 +20,7 @@ from stillwell.contract.model import Contract
 from stillwell.contract.rules import rule_list
 from stillwell.kernel import Judged, Kernel
 from stillwell.kernel.base import QUARANTINED
+from stillwell.kernel.sequence.history import History
 
 MOST = 100
 """How many records are explained; more are for `check`."""
@@ -68,12 +69,12 @@ def judged(contract: Contract, name: str, reading: Reading, clock: dt.datetime, 
         yield from _told(Kernel(contract).judge(as_batch(document[1][:MOST]), clock), places)
         return
     with opened([name], reading, state) as inputs:
-        left = MOST
+        left, history = MOST, History(contract)
         for one in inputs:
             kernel = Kernel(contract, format=one.format)
             for part in one.parts():
                 few = part.batch.slice(0, left)
-                yield from _told(kernel.judge(few, clock), map(part.place, range(len(few))))
+                yield from _told(kernel.judge(few, clock, history), map(part.place, range(len(few))))
                 left -= len(few)
                 if not left:
                     return
