@@ -23,6 +23,7 @@ class Case:
     record: str
     outcome: str
     says: str
+    before: tuple[str, ...] = ()
 
 
 CONSTRAINTS = {
@@ -126,21 +127,70 @@ def _payloads() -> Iterator[Case]:
     yield Case("other_fields", other, "other_fields", "", NOT, "`other_fields: reject`, of a null payload")
 
 
+HISTORY = {
+    "jump": "field: x, max: 1, within: 1h",
+    "change": "field: x, max: 1, within: 1h",
+    "spike": "field: x, max: 1, records: 1",
+    "unchanged": "field: x, for: 1s",
+    "unique": "fields: [k, x], within: 1h",
+    "order": "",
+    "late": "max: 1s",
+    "count": "max: 1, within: 1h",
+    "counter": "field: x",
+    "step": "field: x, severity: warn",
+    "gap": "max: 1s, severity: warn",
+    "transition": "field: x, start: 1, allowed: {1: [2]}",
+    "session": "inactivity: 1h, records: 1",
+}
+"""By kind of sequence rule: its keys, under which a record of nulls comes after one that could be compared with it."""
+
+
+def _history() -> Iterator[Case]:
+    before = '{"k": "a", "t": "2024-06-01T10:00:00Z", "x": 1}'
+    nulls = {
+        "the key": '{"t": "2024-06-01T10:30:00Z", "x": 9}',
+        "the event time": '{"k": "a", "x": 9}',
+        "the value": '{"k": "a", "t": "2024-06-01T10:30:00Z"}',
+    }
+    for kind, keys in HISTORY.items():
+        rest = (
+            "key: k\ntime: t\nfields: {k: {type: string}, t: {type: timestamp}, x: {type: integer}}\n"
+            f"sequence: {{r: {{kind: {kind}{', ' + keys if keys else ''}}}}}"
+        )
+        for null, record in nulls.items():
+            if _read(kind, null):
+                yield Case("sequence", rest, "r", record, NOT, f"`kind: {kind}`, {null} null", (before,))
+
+
+def _read(kind: str, null: str) -> bool:
+    """Whether a kind reads what is null."""
+    if null == "the key":
+        return kind != "late"
+    if null == "the event time":
+        return kind not in ("counter", "step", "transition", "spike")
+    return "field" in HISTORY[kind]
+
+
 SECTIONS = {
     "Rules of a field": tuple(_constraints()),
     "Arrays, objects, computed fields": tuple(_arrays()),
     "Rules of a record": tuple(_rules()),
+    "Rules over a key's history": tuple(_history()),
     "The payload": tuple(_payloads()),
 }
 
 
 def outcome(case: Case) -> str:
     """What the kernel's tally says of a case."""
-    record = case.record.encode() or None
-    found = judge(case.rest, [record]).tally.rules[case.rule]
-    if found.failed.sum():
-        return BROKEN
-    return NOT if found.not_evaluated.sum() else KEPT
+    before, record = [one.encode() for one in case.before], case.record.encode() or None
+    found = judge(case.rest, [*before, record]).tally.rules[case.rule]
+    # What was said of the records before it is not what is asked.
+    known = judge(case.rest, before).tally.rules[case.rule] if before else None
+    failed, skipped = (
+        int(getattr(found, what).sum()) - (int(getattr(known, what).sum()) if known else 0)
+        for what in ("failed", "not_evaluated")
+    )
+    return BROKEN if failed else NOT if skipped else KEPT
 
 
 def page() -> str:

@@ -124,7 +124,8 @@ def env(names: Names = None, folder: Folder = DEFAULT, json: Json = False) -> Ou
     running = [service for service in _found(names, folder) if service.process]
     if not running:
         what = f"No service of {folder} runs, so there is nothing to tell of."
-        raise fail(StillwellError, "not-running", what, _typed("up", folder, *(map(lab.service, lab.services()))))
+        fix = f"{_typed('up NAME', folder)} starts one: {', '.join(lab.services())}."
+        raise fail(StillwellError, "not-running", what, fix)
     variables = {name: value for service in running for name, value in service.variables().items()}
     if json:
         output.emit("lab-env", {"variables": variables})

@@ -63,7 +63,7 @@ class Values:
 def _numbers(array: pa.Array) -> Numbers:
     """Without a copy: what stands where there is no value means nothing."""
     buffer = array.buffers()[1]
-    dtype = array.type.to_pandas_dtype()
+    dtype = np.dtype("float64" if pa.types.is_float64(array.type) else str(array.type))
     if buffer is None:
         return np.zeros(len(array), dtype)
     return np.frombuffer(buffer, dtype, count=array.offset + len(array))[array.offset :]
