@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
 import pytest
 
 from stillwell.errors import ContractError
@@ -20,7 +21,7 @@ def step(rule):
 
 def said(rule, before):
     bits = before if isinstance(before, int) else struct.unpack("q", struct.pack("d", before))[0]
-    return expected(step(rule), bits, struct.unpack("d", struct.pack("q", bits))[0])
+    return expected(step(rule), np.array([bits])).to_pylist()[0]
 
 
 MOMENT = 1_704_067_200_000_000
@@ -36,6 +37,7 @@ MOMENT = 1_704_067_200_000_000
         ("{kind: unchanged, field: v, for: 5m}", MOMENT, "another value than since 2024-01-01T00:00:00Z, after 5m"),
         ("{kind: unique, within: 1h}", MOMENT, "once within 1h, and it came at 2024-01-01T00:00:00Z"),
         ("{kind: order}", MOMENT, "not before 2024-01-01T00:00:00Z, the newest of its key"),
+        ("{kind: order}", MOMENT + 1500, "not before 2024-01-01T00:00:00.001500Z, the newest of its key"),
         ("{kind: late, max: 5m}", MOMENT, "at most 5m before 2024-01-01T00:00:00Z, the newest of its partition"),
         ("{kind: count, max: 10, within: 1m}", MOMENT, "at most 10 records of a key within 1m"),
         ("{kind: counter, field: v}", 9.0, "not below 9, the value before"),

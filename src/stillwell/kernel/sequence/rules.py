@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwell.contract.model import Contract, Expression, Limits, SequenceRule, show
 from stillwell.errors import ContractError, Where, fail
@@ -36,7 +38,6 @@ _CENTURY = 36_525 * 86_400_000_000
 """More is as good as for ever, and what is added to it stays a number of 64 bits."""
 
 _MICROSECOND = dt.timedelta(microseconds=1)
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -222,31 +223,35 @@ def _refused(contract: Contract, rule: SequenceRule, why: str, fix: str) -> Exce
     )
 
 
-def expected(step: Step, before: int, number: float) -> str:
-    """What a record that broke a rule was expected to be, told by what it was compared with."""
-    return _EXPECTED[step.kind](step, before, number)
+def expected(step: Step, before: npt.NDArray[np.int64]) -> pa.Array:
+    """What records that broke a rule were expected to be (texts), told by the bits of what each was compared with."""
+    if step.kind == "transition":
+        return pa.array([_follows(step, state) for state in range(len(step.states) + 1)]).take(pa.array(before))
+    head, told, tail = _EXPECTED[step.kind](step).partition(_NUMBER if OF[step.kind].value == "number" else _MOMENT)
+    if told == _MOMENT:
+        shown = _moments(before)
+    else:
+        shown = pa.array([f"{number:.15g}" if told else "" for number in before.view(np.float64).tolist()], pa.string())
+    return pc.binary_join_element_wise(head, shown, tail, "")
 
 
-_EXPECTED: Mapping[str, Callable[[Step, int, float], str]] = {
-    "jump": lambda step, _, number: (
-        f"{step.close} {_plain(step.limit)} away from {_plain(number)}, the value before, within {step.span}"
+_MOMENT, _NUMBER = "{moment}", "{number}"
+
+_EXPECTED: Mapping[str, Callable[[Step], str]] = {
+    "jump": lambda step: f"{step.close} {_plain(step.limit)} away from {_NUMBER}, the value before, within {step.span}",
+    "change": lambda step: (
+        f"a spread of {step.close} {_plain(step.limit)} within {step.span}, in which there was {_NUMBER}"
     ),
-    "change": lambda step, _, number: (
-        f"a spread of {step.close} {_plain(step.limit)} within {step.span}, in which there was {_plain(number)}"
-    ),
-    "spike": lambda step, _, number: (
-        f"{step.close} {_plain(step.limit)} away from {_plain(number)}, the median of {step.count} values"
-    ),
-    "unchanged": lambda step, before, _: f"another value than since {_moment(before)}, after {step.span}",
-    "unique": lambda step, before, _: f"once within {step.span}, and it came at {_moment(before)}",
-    "order": lambda _, before, __: f"not before {_moment(before)}, the newest of its key",
-    "late": lambda step, before, _: f"at most {step.span} before {_moment(before)}, the newest of its partition",
-    "count": lambda step, _, __: f"at most {step.count:,} records of a key within {step.span}",
-    "counter": lambda _, __, number: f"not below {_plain(number)}, the value before",
-    "step": lambda step, _, number: f"at most {_plain(step.limit)} above {_plain(number)}, the value before",
-    "gap": lambda step, before, _: f"within {step.span} after {_moment(before)}, the one before",
-    "transition": lambda step, before, _: _follows(step, before),
-    "session": lambda _, before, __: f"a session that is over by now: it began at {_moment(before)}",
+    "spike": lambda step: f"{step.close} {_plain(step.limit)} away from {_NUMBER}, the median of {step.count} values",
+    "unchanged": lambda step: f"another value than since {_MOMENT}, after {step.span}",
+    "unique": lambda step: f"once within {step.span}, and it came at {_MOMENT}",
+    "order": lambda _: f"not before {_MOMENT}, the newest of its key",
+    "late": lambda step: f"at most {step.span} before {_MOMENT}, the newest of its partition",
+    "count": lambda step: f"at most {step.count:,} records of a key within {step.span}",
+    "counter": lambda _: f"not below {_NUMBER}, the value before",
+    "step": lambda step: f"at most {_plain(step.limit)} above {_NUMBER}, the value before",
+    "gap": lambda step: f"within {step.span} after {_MOMENT}, the one before",
+    "session": lambda _: f"a session that is over by now: it began at {_MOMENT}",
 }
 
 
@@ -263,5 +268,9 @@ def _plain(number: float) -> str:
     return f"{number:.15g}"
 
 
-def _moment(micros: int) -> str:
-    return (_EPOCH + dt.timedelta(microseconds=micros)).isoformat().replace("+00:00", "Z")
+def _moments(micros: npt.NDArray[np.int64]) -> pa.Array:
+    """As ISO 8601 in UTC; a part of a second only where there is one."""
+    times = micros.view("datetime64[us]")
+    whole = micros % 1_000_000 == 0
+    texts = [np.datetime_as_string(times, unit=unit).astype(object) for unit in ("s", "us")]
+    return pc.binary_join_element_wise(pa.array(np.where(whole, *texts), pa.string()), "Z", "")

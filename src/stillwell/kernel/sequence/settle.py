@@ -96,11 +96,7 @@ def _judged(odd: Odd, said: Said, steps: Sequence[Step], explainer: Explainer | 
 def _reasons(step: Step, explainer: Explainer, records: pa.Table, before: npt.NDArray[np.int64]) -> pa.StructArray:
     """Why each of these records broke a rule, of which `before` are the bits of what they were compared with."""
     rule = next(one for one in explainer.rules if one.name == step.name)
-    numbers = before.view(np.float64)
-    count, shown = (
-        len(before),
-        pa.array([expected(step, *one) for one in zip(before.tolist(), numbers.tolist(), strict=True)]),
-    )
+    count, shown = len(before), expected(step, before)
     columns = [one_array(records[field].cast(pa.string())) for field in rule.fields]
     seen = pa.nulls(count, pa.string())
     if columns:
