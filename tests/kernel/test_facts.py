@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
 
 from stillwell.kernel.digest import identity_hashes, payload_digest, payload_hash, total
 from stillwell.kernel.facts import facts, sums
@@ -35,3 +38,16 @@ def test_facts_of_pieces_are_those_of_the_whole():
     assert found[1].payload_read == payload_digest(pa.chunked_array([RECORDS[3:]], pa.binary()))
     assert found[3].payload_quarantined == payload_hash(RECORDS[1])
     assert facts(table.slice(6), [{}]) == {}
+
+
+@pytest.mark.parametrize("run", [1, 7, 40, 500])
+def test_the_digest_of_a_partition_is_that_of_its_payloads_alone_however_they_lie(run):
+    count = 1200
+    partition = np.array([at // run % 3 for at in range(count)], np.int32)
+    payloads = [None if at % 11 == 0 else b"x" * (at % 9) + b"%d" % at for at in range(count)]
+    table = pa.table({"partition": partition, "offset": np.arange(count), "payload": pa.array(payloads, pa.binary())})
+    rows = pa.concat_tables([table.slice(0, 333), table.slice(333, 1), table.slice(334)])
+    found = facts(rows, [])
+    for number in range(3):
+        alone = table.filter(pc.equal(table["partition"], number))
+        assert found[number].payload_read == payload_digest(alone["payload"])

@@ -7,7 +7,10 @@ taken modulo 2**64, never XOR, under which pairs cancel.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,20 +77,60 @@ def payload_digest(payloads: pa.ChunkedArray) -> str:
 
     Chunk boundaries do not change it: lengths and bytes are digested as two streams, and the digest is that of both.
     """
-    lengths, content = xxhash.xxh3_128(), xxhash.xxh3_128()
+    found = _Streams()
     for chunk in payloads.chunks:
+        if len(chunk):
+            sizes, offsets, data = _parts(chunk)
+            found.add(sizes, data, int(offsets[0]), int(offsets[-1]))
+    return found.digest()
+
+
+def payload_digests(payloads: pa.ChunkedArray, partition: npt.NDArray[np.int32]) -> Mapping[int, str]:
+    """The digests of the payloads of each partition, given by row.
+
+    Messages of one partition mostly come many in a row: each run is digested where it lies.
+    """
+    found: dict[int, _Streams] = {}
+    begin = 0
+    for chunk in payloads.chunks:
+        own = partition[begin : begin + len(chunk)]
+        begin += len(chunk)
         if not len(chunk):
             continue
-        null = np.asarray(chunk.is_null()) if chunk.null_count else None
-        # Arrow lets any bytes lie under a null; they are no payload.
-        filled = chunk if null is None else chunk.fill_null(b"")
-        width = np.int64 if pa.types.is_large_binary(filled.type) else np.int32
-        _, offsets_buffer, data = filled.buffers()
-        offsets = np.frombuffer(offsets_buffer, width)[filled.offset : filled.offset + len(filled) + 1]
-        sizes = np.diff(offsets).astype("<i8")
-        if null is not None:
-            sizes[null] = -1
-        lengths.update(sizes.tobytes())
+        sizes, offsets, data = _parts(chunk)
+        bounds = [0, *(np.flatnonzero(np.diff(own)) + 1).tolist(), len(own)]
+        for low, high in itertools.pairwise(bounds):
+            streams = found.setdefault(int(own[low]), _Streams())
+            streams.add(sizes[low:high], data, int(offsets[low]), int(offsets[high]))
+    return {number: streams.digest() for number, streams in found.items()}
+
+
+class _Streams:
+    """Lengths and bytes as they are digested."""
+
+    def __init__(self) -> None:
+        self._lengths, self._content = xxhash.xxh3_128(), xxhash.xxh3_128()
+
+    def add(self, sizes: npt.NDArray[np.int64], data: memoryview | None, low: int, high: int) -> None:
+        """Payloads of these sizes, whose bytes lie together."""
+        self._lengths.update(sizes.tobytes())
         if data is not None:
-            content.update(memoryview(data)[int(offsets[0]) : int(offsets[-1])])
-    return xxhash.xxh3_128_hexdigest(lengths.digest() + content.digest())
+            self._content.update(data[low:high])
+
+    def digest(self) -> str:
+        """Of all that was added."""
+        return xxhash.xxh3_128_hexdigest(self._lengths.digest() + self._content.digest())
+
+
+def _parts(chunk: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any], memoryview | None]:
+    """Of payloads their sizes (-1 for null), where each begins and the last ends, and the bytes."""
+    null = np.asarray(chunk.is_null()) if chunk.null_count else None
+    # Arrow lets any bytes lie under a null; they are no payload.
+    filled = chunk if null is None else chunk.fill_null(b"")
+    width = np.int64 if pa.types.is_large_binary(filled.type) else np.int32
+    _, buffer, data = filled.buffers()
+    offsets = np.frombuffer(buffer, width)[filled.offset : filled.offset + len(filled) + 1]
+    sizes = np.diff(offsets).astype("<i8")
+    if null is not None:
+        sizes[null] = -1
+    return sizes, offsets, None if data is None else memoryview(data)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwell.kernel.digest import Facts, identity_hashes, payload_digest, payload_hash, total
+from stillwell.kernel.digest import Facts, identity_hashes, payload_digest, payload_digests, payload_hash, total
 from stillwell.kernel.flags import Mask
 from stillwell.kernel.prepare import one_array
 from stillwell.kernel.program import TRACE_COLUMN
@@ -45,17 +45,28 @@ def sums(batch: pa.Table, accepted: pa.Table, quarantined: pa.Table) -> Mapping[
 def facts(batch: pa.Table, pieces: Sequence[Mapping[int, Facts]]) -> Mapping[int, Facts]:
     """Counts and checksums of each partition of a batch, from the sums of its pieces."""
     found, partitions = {}, _partitions(batch)
+    digests = _digests(batch, partitions)
     for partition in partitions:
         parts = [piece[partition] for piece in pieces if partition in piece]
         added = {name: sum(getattr(part, name) for part in parts) % 2**64 for name in _ADDED}
-        digest = ""
-        if "payload" in batch.column_names:
-            payloads = batch["payload"]
-            if len(partitions) > 1:
-                payloads = payloads.filter(pc.equal(batch["partition"], partition))
-            digest = payload_digest(payloads)
-        found[partition] = Facts(**added, payload_read=digest)
+        found[partition] = Facts(**added, payload_read=digests.get(partition, ""))
     return found
+
+
+_SHORT = 32
+"""Records in a row of one partition below which it is quicker to put those of each together first."""
+
+
+def _digests(batch: pa.Table, partitions: list[int]) -> Mapping[int, str]:
+    """The digest of each partition's payloads; none of typed records."""
+    if "payload" not in batch.column_names:
+        return {}
+    payloads, partition = batch["payload"], batch["partition"].to_numpy()
+    if len(partitions) <= 1:
+        return {one: payload_digest(payloads) for one in partitions}
+    if np.count_nonzero(np.diff(partition)) * _SHORT < len(partition):
+        return payload_digests(payloads, partition)
+    return {one: payload_digest(payloads.filter(pc.equal(batch["partition"], one))) for one in partitions}
 
 
 _ADDED = [field.name for field in fields(Facts) if field.name != "payload_read"]

@@ -61,7 +61,8 @@ class Ways:
 
     def _judge_whole(self, rows: pa.Table, plain: Mask) -> Odd:
         """The full way, for whatever is not plain."""
-        odd = readable(rows.filter(pa.array(~plain)) if plain.any() else rows, self._form)
+        # Few records lie in many chunks, each of which the database would take up by itself.
+        odd = readable(rows.filter(pa.array(~plain)).combine_chunks() if plain.any() else rows, self._form)
         result = self._full.run(odd)
         flags = Flags.of(result, self.program.full.verdicts)
         return Odd(
