@@ -190,19 +190,14 @@ def _type_bad(field: Field) -> Bad | None:
     if field.type == "double":
         return lambda values, _: ~np.isfinite(values.numbers)  # type: ignore[arg-type]
     ends = {"timestamp": (_FIRST, _LAST), "date": _DAYS}.get(field.type)
-    return None if ends is None else _outside(ends[0], ends[1])
+    return None if ends is None else _outside(*ends)
 
 
-def _outside(low: float | None, high: float | None, *, above: bool = False, below: bool = False) -> Bad:
+def _outside(low: int, high: int) -> Bad:
     def bad(values: Values, _: npt.NDArray[np.int64]) -> Mask:
         numbers = values.numbers
         assert numbers is not None
-        wrong = np.zeros(len(numbers), bool)
-        if low is not None:
-            wrong |= numbers <= low if above else numbers < low
-        if high is not None:
-            wrong |= numbers >= high if below else numbers > high
-        return wrong
+        return (numbers < low) | (numbers > high)
 
     return bad
 
