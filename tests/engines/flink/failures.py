@@ -78,16 +78,21 @@ def taskmanager_killed(stage: Stage, _kafka: object, cluster: object) -> str:
     return "TaskManager killed (kill -9), one after the other, in mid-run"
 
 
+def run_without_its_jobmanager(stage: Stage, cluster: object) -> None:
+    """A run whose JobManager is killed in mid-run, up to where the cluster answers again."""
+    run = stage.start("run", "--json")
+    run.reads(SOME)
+    cluster.crash("jobmanager")
+    run.finished(3)
+    while not cluster.answers():
+        time.sleep(0.5)
+
+
 def jobmanager_killed(stage: Stage, _kafka: object, cluster: object) -> str:
     """Kill -9 of the JobManager in mid-run, and a new run from the newest checkpoint that it left."""
     follow(stage)
     with stage.sending(RATE):
-        run = stage.start("run", "--json")
-        run.reads(SOME)
-        cluster.crash("jobmanager")
-        run.finished(3)
-        while not cluster.answers():
-            time.sleep(0.5)
+        run_without_its_jobmanager(stage, cluster)
         whole = stage.folder.glob(".stillwell/numbers/flink/checkpoints/*/chk-*/_metadata")
         newest = max(whole, key=lambda one: one.stat().st_mtime)
         stage.pipeline["engine"]["flink"]["restore"] = newest.parent.as_uri()
@@ -102,12 +107,7 @@ def checkpoint_lost(stage: Stage, _kafka: object, cluster: object) -> str:
     """Kill -9 of the JobManager in mid-run, all checkpoints lost, and a new run from the marks."""
     follow(stage)
     with stage.sending(RATE):
-        run = stage.start("run", "--json")
-        run.reads(SOME)
-        cluster.crash("jobmanager")
-        run.finished(3)
-        while not cluster.answers():
-            time.sleep(0.5)
+        run_without_its_jobmanager(stage, cluster)
         run = stage.start("run", "--json")
         run.reads(SOME)
     ended(stage, run)
