@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from stillwell.contract.digest import digest
 from stillwell.contract.load import parse
 from stillwell.contract.model import Contract
+from stillwell.delivery.commit import Delivery
 from stillwell.delivery.intent import Intent
 from stillwell.delivery.ledger import Ledger
 from stillwell.delivery.memory import Memory
@@ -200,9 +201,11 @@ class Rejudge:
         self._memory.reach(intent, same)
         return dataclasses.replace(judged, facts=facts)
 
-    def contract(self, intent: Intent) -> Contract:
-        """The contract that an intent names."""
-        return self._kernel(intent).contract
+    def go_on(self, delivery: Delivery, contract: Contract) -> None:
+        """Remember what was, up to the first intent that is unfinished; where none is, for epochs of this contract."""
+        if self._memory is not None:
+            unfinished = delivery.unfinished()
+            self._memory.take_up(delivery.settled(), self._kernel(unfinished[0]).contract if unfinished else contract)
 
     def _kernel(self, intent: Intent) -> Kernel:
         if intent.contract not in self._kernels:

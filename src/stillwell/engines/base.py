@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from stillwell.connectors.base import Sink, Source
 from stillwell.contract.model import Contract
 from stillwell.delivery.slice import Gap
+from stillwell.kernel import Kernel
 from stillwell.kernel.base import Judged, Stop
 from stillwell.kernel.sequence.history import MOST_KEYS
 from stillwell.kernel.tally import Tally
@@ -59,6 +60,18 @@ class Job:
     patience: dt.timedelta = dt.timedelta(0)
     keys: int = MOST_KEYS
     another: Callable[[], Source] | None = field(default=None, compare=False)
+
+    def kernel(self, contract: Contract | None = None, threads: int | None = None) -> Kernel:
+        """What judges the records of this job, by its contract or by another; `threads` of it, None for one a core."""
+        return Kernel(
+            contract or self.contract,
+            format=self.source.format,
+            window=self.window,
+            group=self.group,
+            hash_key=self.hash_key,
+            threads=threads,
+            memory=self.memory,
+        )
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,8 @@ from pydantic import BaseModel
 
 from stillwell.connectors._spool import Spool
 from stillwell.connectors.base import Options
-from stillwell.contract.model import Contract
 from stillwell.engines.base import Cannot, Job, Step, Summary, Watch
 from stillwell.engines.embedded.run import Run
-from stillwell.kernel import Kernel
 
 
 class EngineOptions(Options):
@@ -36,7 +34,7 @@ class Engine:
 
     def check(self, job: Job) -> None:
         """Everything that the kernel judges runs here."""
-        self._kernel(job).close()
+        job.kernel(threads=self._threads).close()
 
     def steps(self, job: Job) -> Sequence[Step]:
         """Three threads of this process."""
@@ -50,15 +48,4 @@ class Engine:
     def run(self, job: Job, watch: Watch, stop: threading.Event) -> Summary:
         """Run until the source has finished, a `fail` rule is broken, or `stop` is set."""
         source = job.source if job.source.replayable else Spool(job.source, job.state / "spool")
-        return Run(job, source, partial(self._kernel, job), watch, stop).run()
-
-    def _kernel(self, job: Job, contract: Contract | None = None) -> Kernel:
-        return Kernel(
-            contract or job.contract,
-            format=job.source.format,
-            window=job.window,
-            group=job.group,
-            hash_key=job.hash_key,
-            threads=self._threads,
-            memory=job.memory,
-        )
+        return Run(job, source, partial(job.kernel, threads=self._threads), watch, stop).run()

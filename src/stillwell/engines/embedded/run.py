@@ -141,8 +141,7 @@ class Run:
         delivery = delivery_of(self._job, self._source, self._stop, partitions)
         ours, ledger = _Ours(self._source, lambda: self._own() == partitions), self._job.accepted[0].ledger()
         rejudge = Rejudge(ledger, self._kernel, self._make, memory)
-        unfinished = delivery.unfinished()
-        memory.take_up(delivery.settled(), rejudge.contract(unfinished[0]) if unfinished else self._job.contract)
+        rejudge.go_on(delivery, self._job.contract)
         for intent, batch, judged in recover(delivery, ours, rejudge):
             self._written(Epoch(batch, {}, intent.gaps), judged, intent.forgotten, recovered=True)
             # The run that met this rule died before it could tell.

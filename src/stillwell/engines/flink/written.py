@@ -9,7 +9,6 @@ from dataclasses import replace
 import pyarrow as pa
 
 from stillwell.contract.digest import digest
-from stillwell.contract.model import Contract
 from stillwell.delivery.again import Rejudge, read_again
 from stillwell.delivery.commit import Delivery, Identity
 from stillwell.delivery.intent import Intent
@@ -20,7 +19,6 @@ from stillwell.engines._taken_up import VERSIONS
 from stillwell.engines.base import Job
 from stillwell.engines.flink.target import Target
 from stillwell.engines.flink.tidings import Told
-from stillwell.kernel import Kernel
 from stillwell.kernel.base import Judged
 
 
@@ -68,15 +66,4 @@ class Written:
         return self._rejudge()(read_again(self._job.source, intent), intent)
 
     def _rejudge(self) -> Rejudge:
-        return Rejudge(self._staged, self._kernel(self._job.contract), self._kernel)
-
-    def _kernel(self, contract: Contract) -> Kernel:
-        job = self._job
-        return Kernel(
-            contract,
-            format=job.source.format,
-            window=job.window,
-            group=job.group,
-            hash_key=job.hash_key,
-            memory=job.memory,
-        )
+        return Rejudge(self._staged, self._job.kernel(), self._job.kernel)

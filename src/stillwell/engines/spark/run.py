@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from stillwell.connectors.base import Informed, Split
-from stillwell.contract.model import Contract
 from stillwell.delivery.again import Rejudge
 from stillwell.delivery.commit import Delivery
 from stillwell.delivery.memory import Memory
@@ -28,7 +27,7 @@ from stillwell.engines.spark.recipe import Recipe, Report
 from stillwell.engines.spark.session import cores, session, told
 from stillwell.engines.spark.staging import Staging
 from stillwell.errors import StillwellError, fail
-from stillwell.kernel import Judged, Kernel
+from stillwell.kernel import Judged
 from stillwell.kernel.tally import merge
 
 if TYPE_CHECKING:
@@ -97,30 +96,18 @@ class Run:
 
     def _recover(self, delivery: Delivery) -> None:
         """Finish in this process what was declared: an epoch at most, and one that is already known."""
-        unfinished = delivery.unfinished()
-        if not unfinished:
+        if not delivery.unfinished():
             return
         job = self._job
         # The run that declared it may have been on another engine, by a contract that remembers.
         memory = Memory(job.contract, job.state, job.keys)
-        with contextlib.closing(self._kernel(job.contract)) as kernel:
-            rejudge = Rejudge(job.accepted[0].ledger(), kernel, self._kernel, memory)
-            memory.take_up(delivery.settled(), rejudge.contract(unfinished[0]))
+        with contextlib.closing(job.kernel()) as kernel:
+            rejudge = Rejudge(job.accepted[0].ledger(), kernel, job.kernel, memory)
+            rejudge.go_on(delivery, job.contract)
             for intent, batch, judged in recover(delivery, job.source, rejudge):
                 self._count.add(judged, intent.gaps, sum(intent.forgotten.values()), recovered=True)
                 self._watch(Progress(batch, judged, None, recovered=True))
                 self._count.stopped = judged.stop or self._count.stopped
-
-    def _kernel(self, contract: Contract) -> Kernel:
-        job = self._job
-        return Kernel(
-            contract,
-            format=job.source.format,
-            window=job.window,
-            group=job.group,
-            hash_key=job.hash_key,
-            memory=job.memory,
-        )
 
     def _stream(self, delivery: Delivery) -> None:
         """Let the stream flow; one that fails is started again where the sinks stand, while that brings us on."""
