@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import duckdb
+import numpy as np
 import pytest
 
 from stillwell.kernel.base import Format
@@ -25,14 +26,20 @@ def rows(records):
 
 
 def test_both_walks_prove_the_same_values():
-    plain, values = prover(columns=['a + 1 AS "more"']).prove(rows(RECORDS))
-    assert plain.tolist() == [True, False, False, False, True]
+    proof = prover(columns=['a + 1 AS "more"']).prove(rows(RECORDS))
+    assert proof.plain.tolist() == [True, False, False, False, True]
     with no_reader():
-        also, same = prover(columns=['a + 1 AS "more"']).prove(rows(RECORDS))
-    assert also.tolist() == [True, False, False, False, True]
-    for found in (values, same):
+        also = prover(columns=['a + 1 AS "more"']).prove(rows(RECORDS))
+    assert also.plain.tolist() == [True, False, False, False, True]
+    for found in (proof.values, also.values):
         assert [found[column][0].as_py() for column in ("a", "s", "more")] == [1, "x", 2]
         assert [found[column][4].as_py() for column in ("a", "s", "more")] == [3, None, 4]
+
+
+def test_checks_say_what_each_record_that_was_read_broke():
+    proof = prover().prove(rows(RECORDS))
+    assert proof.read.tolist() == [True, True, False, False, True]
+    assert [place for place in np.flatnonzero(proof.read) if proof.broken.masks["a.range"][place]] == [1]
 
 
 def test_what_the_reader_can_hardly_read_is_walked_by_duckdb_for_a_while(monkeypatch):
@@ -42,12 +49,12 @@ def test_what_the_reader_can_hardly_read_is_walked_by_duckdb_for_a_while(monkeyp
     monkeypatch.setattr(
         type(one._reader), "read", lambda self, payload: read.append(len(payload)) or reading(self, payload)
     )
-    found = [one.prove(odd)[0].tolist() for _ in range(18)]
+    found = [one.prove(odd).plain.tolist() for _ in range(18)]
     assert read == [3, 3]
     assert found == [[False] * 3, *[[False] * 3] * 17]
 
 
 @pytest.mark.parametrize("rest", [REST, "fields: {a: {type: json}}"])
 def test_no_rows_prove_nothing(rest):
-    plain, values = prover(rest).prove(rows([]))
-    assert (len(plain), values) == (0, None)
+    proof = prover(rest).prove(rows([]))
+    assert (len(proof.plain), proof.values) == (0, None)

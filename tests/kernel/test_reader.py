@@ -280,3 +280,25 @@ def test_keys_may_be_of_any_letters():
     rest = "fields: {x: {type: integer, from: 'größe in m²'}}"
     assert read(['{"größe in m²": 3}'.encode()], rest) == [{"größe in m²": 3}]
     assert math.isclose(value("2", "größe in m²", rest), 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('"x é"', '"x é"'),
+        ('"a\\n"', None),
+        ("null", "null"),
+        ("true", "true"),
+        ("-1.5", "-1.5"),
+        ("1.50", None),
+        ("1e3", None),
+        ("[1]", None),
+        ('{"a": 1}', None),
+    ],
+)
+def test_values_are_told_as_they_are_written_where_that_is_the_shortest_way(text, shown):
+    payloads = [f'{{"d": {text}, "more": 1}}'.encode(), b'{"s": "x"}']
+    records, done = reader(contract(FIELDS)).as_written().read(pa.chunked_array([pa.array(payloads)]))
+    assert done.tolist() == [True, True]
+    assert records.field("d").to_pylist() == [shown, None]
+    assert records.field("s").to_pylist() == [None, '"x"']

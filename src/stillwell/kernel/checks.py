@@ -75,10 +75,14 @@ Bad = Callable[[Values, npt.NDArray[np.int64]], Mask]
 
 @dataclass(frozen=True)
 class Broken:
-    """What checks say of n records: by rule where it is broken, and by how many it was not evaluated."""
+    """What checks say of n records: by rule where it is broken, and by how many it was not evaluated.
+
+    `unknown` tells of record rules by which; a rule of one field is not evaluated where there is no value.
+    """
 
     masks: Mapping[str, Mask]
     skipped: Mapping[str, int]
+    unknown: Mapping[str, Mask]
 
     def any(self, count: int) -> Mask:
         """Which records broke any rule."""
@@ -113,6 +117,7 @@ class Checks:
         """Judge n records, of which `column` gives a member; `ingest` are their ingest times in microseconds."""
         masks: dict[str, Mask] = {}
         skipped: dict[str, int] = {}
+        unknown: dict[str, Mask] = {}
         values: dict[str, Values] = {}
         for one in self._fields:
             name = one.field.name
@@ -132,14 +137,16 @@ class Checks:
                 masks[rule], skipped[rule] = found.only(bad(found, ingest)), absent
             values[name] = found
         for rule, compare in self._rules:
-            masks[rule], unknown = compare.broken(values)
-            skipped[rule] = int(np.count_nonzero(unknown)) if unknown is not None else 0
-        return Broken(masks, skipped)
+            masks[rule], where = compare.broken(values)
+            skipped[rule] = int(np.count_nonzero(where)) if where is not None else 0
+            if where is not None:
+                unknown[rule] = where
+        return Broken(masks, skipped, unknown)
 
 
 def checks(contract: Contract, record: pa.StructType) -> Checks | None:
     """The rules of a contract as checks of such records; None where one asks for more than they can say."""
-    if contract.other_fields != "ignore" or contract.sequence:
+    if contract.other_fields != "ignore":
         return None
     fields = []
     for field in contract.fields:

@@ -72,7 +72,8 @@ class Counting:
 
     def _prove(self, rows: pa.Table) -> tuple[Mask, dict[str, int]]:
         """Which rows are plain, and for how many of them each rule was not evaluated."""
-        plain, found = self._plain.prove(rows)
+        proof = self._plain.prove(rows)
+        plain, found = proof.plain, proof.values
         if found is None:
             return plain, {}
         masks = {rule: found[own(f"skipped_{rule}").strip('"')].to_numpy() for rule in self._skipped}

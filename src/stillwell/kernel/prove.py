@@ -6,6 +6,7 @@ JSON is read into typed columns by the compiled reader where that serves, else b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 
 from stillwell.contract.model import Contract
 from stillwell.kernel.base import Format
+from stillwell.kernel.checks import Broken, Checks
 from stillwell.kernel.decode import RECORD
 from stillwell.kernel.flags import Mask
 from stillwell.kernel.native import native
@@ -26,6 +28,19 @@ from stillwell.kernel.sql import NOW, OWN, name
 
 _PAUSE = 16
 """So many pieces the reader leaves alone after one of which it could read less than half."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Which rows are `plain`, and the `values` asked for, of all rows; None where the way cannot be walked at all.
+
+    Where checks were asked, `broken` is what they say, of `read` rows only (None: of all).
+    """
+
+    plain: Mask
+    values: pa.Table | None = None
+    broken: Broken | None = None
+    read: Mask | None = None
 
 
 class Prover:
@@ -59,15 +74,15 @@ class Prover:
         self._walk = walk(program.plain, record)
         self._pause = 0
 
-    def prove(self, rows: pa.Table) -> tuple[Mask, pa.Table | None]:
-        """Which rows are plain, and the columns asked for, of all rows; none where the way cannot be walked at all."""
+    def prove(self, rows: pa.Table) -> Proof:
+        """Which rows are plain, and what they hold."""
         found = self._by_reader(rows) if self._reader and self._read and len(rows) else None
         if found is not None:
             return found
         found = self._walk.run(readable(rows, self._form)) if self._walk and len(rows) else None
-        return found or (np.zeros(len(rows), bool), None)
+        return found or Proof(np.zeros(len(rows), bool))
 
-    def _by_reader(self, rows: pa.Table) -> tuple[Mask, pa.Table] | None:
+    def _by_reader(self, rows: pa.Table) -> Proof | None:
         payload = rows[OWN + "payload"]
         if self._pause or payload.nbytes > MOST_BYTES:
             self._pause = max(self._pause - 1, 0)
@@ -78,7 +93,7 @@ class Prover:
         if np.count_nonzero(read) * 2 < len(read) and self._walk:
             self._pause = _PAUSE
         found = self._read.run(rows.append_column(RECORD.strip('"'), records))
-        return None if found is None else (found[0] & read, found[1])
+        return None if found is None else replace(found, plain=found.plain & read, read=read)
 
 
 class _Walk:
@@ -102,25 +117,29 @@ class _Walk:
         asked = [*([] if self._checks else [PLAIN]), *fields, *columns]
         self._query = Query(database, "batch", f"SELECT {', '.join(asked)} FROM ({plain.sql})") if asked else None
 
-    def run(self, rows: pa.Table) -> tuple[Mask, pa.Table] | None:
-        """Which rows are plain, and the columns asked for; None where the query cannot read some record."""
+    def run(self, rows: pa.Table) -> Proof | None:
+        """None where the query cannot read some record."""
         try:
             found = self._query.run(rows) if self._query else pa.table({PLAIN: np.zeros(len(rows), bool)})
         except duckdb.Error:
             # Bytes that are not UTF-8, say: the full way takes all.
             return None
-        plain = self._checked(rows) if self._checks else found[PLAIN.strip('"')].to_numpy()
         # There and back through the database they would be copied.
         for field, steps in self._same.items():
             found = found.append_column(field, pc.struct_field(rows[RECORD.strip('"')], steps))
-        return plain, found
+        return (
+            self._checked(self._checks, rows, found)
+            if self._checks
+            else Proof(found[PLAIN.strip('"')].to_numpy(), found)
+        )
 
-    def _checked(self, rows: pa.Table) -> Mask:
-        assert self._checks is not None
+    def _checked(self, checks: Checks, rows: pa.Table, values: pa.Table) -> Proof:
         records = one_array(rows[RECORD.strip('"')])
         ingest = one_array(rows[NOW]).cast(pa.int64()).to_numpy()
-        broken = self._checks.broken(records.field, ingest).any(len(records))
-        return ~broken if records.null_count == 0 else ~broken & np.asarray(records.is_valid())
+        broken = checks.broken(records.field, ingest)
+        good = ~broken.any(len(records))
+        read = np.asarray(records.is_valid()) if records.null_count else None
+        return Proof(good if read is None else good & read, values, broken, read)
 
 
 def _same(contract: Contract, record: pa.StructType) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@
 
 typedef uint8_t byte;
 
-enum { TEXT, DOUBLE, INTEGER, BOOLEAN, INSTANT, DATE, TOKEN };
+enum { TEXT, DOUBLE, INTEGER, BOOLEAN, INSTANT, DATE, TOKEN, WRITTEN };
 
 /* What a column is, and where it goes: an Arrow array of `values` and `valid` bits; texts have offsets as values. */
 typedef struct {
@@ -339,9 +339,21 @@ static const byte *quoted(Column *column, int64_t row, const byte *at, const byt
     return close + 1;
 }
 
+/* A value as it is written, or none where the full way would show it otherwise; gives the place after it, or 0. */
+static const byte *written(Column *column, int64_t row, const byte *at, const byte *end) {
+    const byte *after = skip(at, end, 0);
+    if (!after || *at == '{' || *at == '[' || (*at == '"' && memchr(at, '\\', (size_t)(after - at)))) return after;
+    if ((*at == '-' || digit(*at)) && !number(at, end).canonical) return after;
+    memcpy(column->text + column->text_length, at, (size_t)(after - at));
+    column->text_length += after - at;
+    set(column->valid, row);
+    return after;
+}
+
 /* The value of a declared member; gives the place after it, or 0. */
 static const byte *value(Column *column, int64_t row, const byte *at, const byte *end, bool strict) {
     if (at >= end) return 0;
+    if (column->kind == WRITTEN) return written(column, row, at, end);
     if (*at == 'n') return is(at, end, "null", 4) ? at + 4 : 0;
     if (*at == '"') {
         at = quoted(column, row, at, end, strict);
@@ -427,7 +439,7 @@ void stillwell_read(const Shape *shape, const byte *data, const void *offsets, i
         read[row] = record(shape, row, begin, end);
         for (int c = 0; c < shape->count; c++) {
             Column *column = &shape->columns[c];
-            if (column->kind != TEXT && column->kind != TOKEN) continue;
+            if (column->kind != TEXT && column->kind != TOKEN && column->kind != WRITTEN) continue;
             if (!read[row]) column->text_length = before[c];
             ((int32_t *)column->values)[row + 1] = (int32_t)column->text_length;
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +23,8 @@ MOST_COLUMNS = 64
 MOST_BYTES = 2**31 - 1
 """Offsets of texts are 32 bits wide."""
 
-_TEXT, _DOUBLE, _INTEGER, _BOOLEAN, _INSTANT, _DATE, _TOKEN = range(7)
+_TEXT, _DOUBLE, _INTEGER, _BOOLEAN, _INSTANT, _DATE, _TOKEN, _WRITTEN = range(8)
+_TEXTS = (_TEXT, _TOKEN, _WRITTEN)
 _ARROW = {
     _TEXT: pa.string(),
     _DOUBLE: pa.float64(),
@@ -32,8 +33,9 @@ _ARROW = {
     _INSTANT: pa.timestamp("us", tz="UTC"),
     _DATE: pa.date32(),
     _TOKEN: pa.string(),
+    _WRITTEN: pa.string(),
 }
-_SIZES = {_TEXT: 4, _DOUBLE: 8, _INTEGER: 8, _INSTANT: 8, _DATE: 4, _TOKEN: 4}
+_SIZES = {_TEXT: 4, _DOUBLE: 8, _INTEGER: 8, _INSTANT: 8, _DATE: 4, _TOKEN: 4, _WRITTEN: 4}
 _KINDS = {"string": _TEXT, "double": _DOUBLE, "integer": _INTEGER, "boolean": _BOOLEAN}
 
 
@@ -75,6 +77,10 @@ class Reader:
         self._members = members
         self._strict = strict
 
+    def as_written(self) -> Reader:
+        """One that reads the same members as JSON, quotes and all; those not written in the shortest way are null."""
+        return Reader([replace(one, kind=_WRITTEN) for one in self._members], strict=self._strict)
+
     def read(self, payload: pa.ChunkedArray) -> tuple[pa.StructArray, Mask]:
         """The records, and which of them were read; what the others hold means nothing."""
         count, size = len(payload), sum(chunk.nbytes for chunk in payload.chunks)
@@ -100,7 +106,7 @@ class _Filled:
     """Memory for one column, which the compiled function fills."""
 
     def __init__(self, member: Member, count: int, size: int) -> None:
-        texts = member.kind in (_TEXT, _TOKEN)
+        texts = member.kind in _TEXTS
         self._kind = member.kind
         self._count = count
         self._valid = np.zeros(-(-count // 8), np.uint8)
@@ -125,7 +131,7 @@ class _Filled:
 
     def array(self, text_length: int) -> pa.Array:
         buffers = [pa.py_buffer(self._valid), pa.py_buffer(self._values)]
-        if self._kind in (_TEXT, _TOKEN):
+        if self._kind in _TEXTS:
             buffers.append(pa.py_buffer(self._text[:text_length]))
         return pa.Array.from_buffers(_ARROW[self._kind], self._count, buffers)
 

@@ -48,7 +48,7 @@ class Explainer:
                 field = self._field(rule, judged, rows)
                 seen = self._seen(rule, judged, rows, payload_seen)
                 parts.append(_Part(rows, [rule.name, field, rule.severity, seen, rule.expected]))
-        return _lists(parts, len(judged), REASON)
+        return _lists(parts, flags.size, REASON)
 
     def repairs(self, judged: pa.Table, flags: Flags) -> pa.ListArray:
         """For each row of the full way's result the repairs that were made."""
@@ -58,7 +58,7 @@ class Explainer:
             if len(rows):
                 before = _whole(judged[OWN + "before_" + rule.name]).take(pa.array(rows))
                 parts.append(_Part(rows, [rule.name, ",".join(rule.fields), self.masked(rule, before)]))
-        return _lists(parts, len(judged), REPAIR)
+        return _lists(parts, flags.size, REPAIR)
 
     def _seen(
         self, rule: Rule, judged: pa.Table, rows: npt.NDArray[np.int64], payload_seen: PayloadSeen

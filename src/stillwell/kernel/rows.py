@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,13 +16,17 @@ from stillwell.kernel.base import ACCEPTED_TRACE, QUARANTINE_TRACE, REASON, REPA
 from stillwell.kernel.flags import Flags, Mask
 from stillwell.kernel.prepare import one_array
 from stillwell.kernel.program import TRACE_COLUMN, Program, quarantine_schema
-from stillwell.kernel.reasons import SHOWN
+from stillwell.kernel.reasons import SHOWN, Explainer, PayloadSeen
 from stillwell.kernel.sql import OWN
+
+
+def _no_payload(at: pa.Array) -> pa.Array:
+    return pa.nulls(len(at), pa.string())
 
 
 @dataclass(frozen=True)
 class Odd:
-    """What the full way said: `rows` are the places of its records in the batch, the rest has an entry for each.
+    """What is said of records that are not plain: `rows` are their places in the batch, the rest has an entry for each.
 
     `rejected` records are quarantined; `noted` ones have a warning or a repair.
     """
@@ -33,6 +38,54 @@ class Odd:
     flags: Flags
     rejected: Mask
     noted: Mask
+
+    @staticmethod
+    def of(
+        explainer: Explainer,
+        rows: npt.NDArray[np.int64],
+        result: pa.Table,
+        judged: pa.Table,
+        flags: Flags,
+        payload_seen: PayloadSeen = _no_payload,
+    ) -> Odd:
+        """From the values of the records (`result`) and what reasons show of them, in `judged` or of the payload."""
+        severe = {rule.name for rule in explainer.rules if rule.severity != "warn"}
+        light = {rule.name for rule in explainer.rules if rule.severity == "warn"}
+        return Odd(
+            rows=rows,
+            result=result,
+            reasons=explainer.reasons(judged, flags, payload_seen),
+            repairs=explainer.repairs(judged, flags),
+            flags=flags,
+            rejected=flags.any_failed(severe),
+            noted=flags.any_failed(light) | flags.any_repaired(flags.repaired),
+        )
+
+
+def together(one: Odd, other: Odd) -> Odd:
+    """The records of both in their order in the batch, with the columns that both have."""
+    rows = np.concatenate([one.rows, other.rows])
+    order = np.argsort(rows, kind="stable")
+    taken = pa.array(order)
+
+    def masks(some: Mapping[str, Mask], others: Mapping[str, Mask]) -> dict[str, Mask]:
+        return {name: np.concatenate([mask, others[name]])[order] for name, mask in some.items()}
+
+    result = one.result.select([name for name in one.result.column_names if name in other.result.column_names])
+    return Odd(
+        rows=rows[order],
+        result=pa.concat_tables([result, other.result.select(result.column_names).cast(result.schema)]).take(taken),
+        reasons=pa.concat_arrays([one.reasons, other.reasons]).take(taken),
+        repairs=pa.concat_arrays([one.repairs, other.repairs]).take(taken),
+        flags=Flags(
+            len(rows),
+            masks(one.flags.failed, other.flags.failed),
+            masks(one.flags.unjudged, other.flags.unjudged),
+            masks(one.flags.repaired, other.flags.repaired),
+        ),
+        rejected=np.concatenate([one.rejected, other.rejected])[order],
+        noted=np.concatenate([one.noted, other.noted])[order],
+    )
 
 
 @dataclass(frozen=True)

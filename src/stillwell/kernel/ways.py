@@ -11,12 +11,13 @@ import pyarrow as pa
 
 from stillwell.kernel.base import Format
 from stillwell.kernel.flags import Flags, Mask
+from stillwell.kernel.known import Known
 from stillwell.kernel.prepare import readable
 from stillwell.kernel.program import Program
-from stillwell.kernel.prove import Prover
+from stillwell.kernel.prove import Proof, Prover
 from stillwell.kernel.query import Query
 from stillwell.kernel.reasons import Explainer
-from stillwell.kernel.rows import Odd, payload_seen
+from stillwell.kernel.rows import Odd, payload_seen, together
 from stillwell.kernel.sql import own
 
 
@@ -47,30 +48,32 @@ class Ways:
         self._lean = Prover(program, form, database, record, (), values=True)
         self._full = Query(database, "odd", program.full.sql)
         self.explainer = Explainer(program.contract, program.rules, program.full.verdicts, hash_key)
+        self.known = Known(program, self.explainer)
 
     def judge(self, rows: pa.Table, *, counted: bool = True) -> Both:
         """Judge rows; each is judged by itself. What only a tally reads is left out where nothing is `counted`."""
-        plain, values = (self._counted if counted else self._lean).prove(rows)
-        odd = self._judge_whole(rows, plain)
-        passed = odd.result.slice(0, 0) if values is None else values.filter(pa.array(plain))
-        return Both(passed, plain, odd)
+        proof = (self._counted if counted else self._lean).prove(rows)
+        odd = self._odd(rows, proof)
+        passed = odd.result.slice(0, 0) if proof.values is None else proof.values.filter(pa.array(proof.plain))
+        return Both(passed, proof.plain, odd)
+
+    def _odd(self, rows: pa.Table, proof: Proof) -> Odd:
+        """What is said of the rows that are not plain: known of most, of the rest by the full way."""
+        known = self.known.tell(rows, proof)
+        if known is None:
+            return self._judge_whole(rows, proof.plain)
+        said = proof.plain.copy()
+        said[known.rows] = True
+        return known if said.all() else together(self._judge_whole(rows, said), known)
 
     def explain(self, rows: pa.Table) -> Odd:
         """What the full way says of rows."""
         return self._judge_whole(rows, np.zeros(len(rows), bool))
 
-    def _judge_whole(self, rows: pa.Table, plain: Mask) -> Odd:
-        """The full way, for whatever is not plain."""
+    def _judge_whole(self, rows: pa.Table, said: Mask) -> Odd:
+        """The full way, for all of which nothing is said yet."""
         # Few records lie in many chunks, each of which the database would take up by itself.
-        odd = readable(rows.filter(pa.array(~plain)).combine_chunks() if plain.any() else rows, self._form)
+        odd = readable(rows.filter(pa.array(~said)).combine_chunks() if said.any() else rows, self._form)
         result = self._full.run(odd)
         flags = Flags.of(result, self.program.full.verdicts)
-        return Odd(
-            rows=np.flatnonzero(~plain),
-            result=result,
-            reasons=self.explainer.reasons(result, flags, partial(payload_seen, odd)),
-            repairs=self.explainer.repairs(result, flags),
-            flags=flags,
-            rejected=flags.any_failed(self.program.named("reject", "fail")),
-            noted=flags.any_failed(self.program.named("warn")) | flags.any_repaired(flags.repaired),
-        )
+        return Odd.of(self.explainer, np.flatnonzero(~said), result, result, flags, partial(payload_seen, odd))

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 
 from stillwell.contract.model import Contract
-from stillwell.kernel.prepare import relation
 from stillwell.kernel.sequence.columns import Columns, Reader
 from stillwell.kernel.sequence.history import History, Layout, Said
 from stillwell.kernel.sequence.settle import settled, unjudged
@@ -57,8 +56,7 @@ class Sequence:
             return both, self._reader.read(both, ingest[begin : begin + step])
 
         def settle(begin: int, both: Both, said: Said) -> Result:
-            rows = relation(batch.slice(begin, step), now.slice(begin, step))
-            return then(begin, settled(both, said, self._steps, ways, rows))
+            return then(begin, settled(both, said, self._steps, ways))
 
         finished = []
         for begin, (both, columns) in zip(begins, pool.map(read, begins), strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwell.kernel.base import REASON
-from stillwell.kernel.flags import Flags, Mask
+from stillwell.kernel.flags import Flags
 from stillwell.kernel.prepare import one_array
 from stillwell.kernel.reasons import Explainer
-from stillwell.kernel.rows import Odd
+from stillwell.kernel.rows import Odd, together
 from stillwell.kernel.sequence.history import BROKEN, UNJUDGED, Said
 from stillwell.kernel.sequence.rules import Step, expected
 from stillwell.kernel.sql import OWN
@@ -27,49 +27,24 @@ def unjudged(both: Both, steps: Sequence[Step]) -> Both:
     nothing = {step.name: np.full(count, UNJUDGED, np.uint8) for step in steps}
     good = both.plain.copy()
     good[both.odd.rows] = ~both.odd.rejected
-    return settled(both, Said(good, nothing, {}), steps, None, None)
+    return settled(both, Said(good, nothing, {}), steps, None)
 
 
-def settled(both: Both, said: Said, steps: Sequence[Step], ways: Ways | None, rows: pa.Table | None) -> Both:
+def settled(both: Both, said: Said, steps: Sequence[Step], ways: Ways | None) -> Both:
     """The verdicts of both ways and of the sequence rules on n records as one."""
     broken = np.zeros(len(both.plain), bool)
     for step in steps:
         broken |= said.verdicts[step.name] == BROKEN
     plain, odd = both.plain & ~broken, both.odd
     passed = both.passed
-    if ways is not None and rows is not None and (more := both.plain & broken).any():
-        # Their values are known, but not in the form in which those of odd records are told.
-        odd = _together(odd, replace(ways.explain(rows.filter(pa.array(more))), rows=np.flatnonzero(more)))
-        passed = passed.filter(pa.array(~broken[both.plain]))
+    if ways is not None and (more := both.plain & broken).any():
+        chosen = pa.array(broken[both.plain])
+        odd = together(odd, ways.known.good(np.flatnonzero(more), passed.filter(chosen)))
+        passed = passed.filter(pc.invert(chosen))
     for step in steps:
         judged = said.verdicts[step.name][plain] != UNJUDGED
         passed = passed.append_column(f"{OWN}evaluated_{step.name}", pa.array(judged))
     return Both(passed, plain, _judged(odd, said, steps, ways.explainer if ways else None))
-
-
-def _together(one: Odd, other: Odd) -> Odd:
-    """The records of both in their order in the batch."""
-    rows = np.concatenate([one.rows, other.rows])
-    order = np.argsort(rows, kind="stable")
-    taken = pa.array(order)
-
-    def masks(some: Mapping[str, Mask], others: Mapping[str, Mask]) -> dict[str, Mask]:
-        return {name: np.concatenate([mask, others[name]])[order] for name, mask in some.items()}
-
-    return Odd(
-        rows=rows[order],
-        result=pa.concat_tables([one.result, other.result]).take(taken),
-        reasons=pa.concat_arrays([one.reasons, other.reasons]).take(taken),
-        repairs=pa.concat_arrays([one.repairs, other.repairs]).take(taken),
-        flags=Flags(
-            len(rows),
-            masks(one.flags.failed, other.flags.failed),
-            masks(one.flags.unjudged, other.flags.unjudged),
-            masks(one.flags.repaired, other.flags.repaired),
-        ),
-        rejected=np.concatenate([one.rejected, other.rejected])[order],
-        noted=np.concatenate([one.noted, other.noted])[order],
-    )
 
 
 def _judged(odd: Odd, said: Said, steps: Sequence[Step], explainer: Explainer | None) -> Odd:
