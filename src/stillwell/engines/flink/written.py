@@ -12,6 +12,7 @@ from stillwell.contract.digest import digest
 from stillwell.delivery.again import Rejudge, read_again
 from stillwell.delivery.commit import Delivery, Identity
 from stillwell.delivery.intent import Intent
+from stillwell.delivery.memory import Memory
 from stillwell.delivery.recovery import recover
 from stillwell.delivery.retry import Retry
 from stillwell.delivery.slice import Position
@@ -47,7 +48,11 @@ class Written:
     def recover(self) -> Iterator[tuple[Intent, pa.Table, Judged]]:
         """Finish what was declared of the pipeline's own sinks, by whichever engine."""
         if self._own.unfinished():
-            yield from recover(self._own, self._job.source, self._rejudge())
+            # Whoever declared it may have gone by what sequence rules remember, under a contract of this ledger alone.
+            memory = Memory(self._job.contract, self._job.state, self._job.keys)
+            rejudge = Rejudge(self._ledger, self._job.kernel(), self._job.kernel, memory)
+            rejudge.go_on(self._own, self._job.contract)
+            yield from recover(self._own, self._job.source, rejudge)
 
     def positions(self) -> dict[int, Position]:
         """Where Flink goes on: after what it wrote itself, and what other engines wrote beyond that."""
@@ -63,7 +68,5 @@ class Written:
         """Judge anew what is left of a line from these positions on: its beginning was written by another engine."""
         slices = (replace(part, start=due[part.partition]) for part in told.intent.slices if part.partition in due)
         intent = replace(told.intent, slices=tuple(slices))
-        return self._rejudge()(read_again(self._job.source, intent), intent)
-
-    def _rejudge(self) -> Rejudge:
-        return Rejudge(self._staged, self._job.kernel(), self._job.kernel)
+        rejudge = Rejudge(self._staged, self._job.kernel(), self._job.kernel)
+        return rejudge(read_again(self._job.source, intent), intent)
