@@ -21,6 +21,7 @@ A case is a file `tests/cases/NAME.yml`:
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ import pyarrow as pa
 import yaml
 
 from stillwell.connectors._format import told_format
+from stillwell.contract.load import parse
 from stillwell.kernel.base import Format
 from tests.parity.odd_records import odd_records
 
@@ -68,6 +70,16 @@ def cases(*ids: str) -> list[Case]:
     """All cases, or those of these names."""
     found = [_load(path) for path in sorted(HERE.glob("*.yml"))]
     return [case for case in found if not ids or case.id in ids]
+
+
+def fits(case: Case, cannot: Collection[str]) -> bool:
+    """Whether an engine judges a case that cannot do these things."""
+    return "sequence" not in cannot or not remembers(case)
+
+
+def remembers(case: Case) -> bool:
+    """Whether any of its contracts has rules over a key's history."""
+    return any(parse(text).sequence for text in case.texts)
 
 
 def _load(path: Path) -> Case:

@@ -79,6 +79,10 @@ class Delivery:
         """Where each partition goes on: after the newest intent that names it."""
         return dict(self._positions)
 
+    def declared(self) -> list[Intent]:
+        """Every intent that there was at first, oldest first."""
+        return list(self._intents)
+
     def unfinished(self) -> list[Intent]:
         """The intents that some sink does not hold whole, oldest first.
 

@@ -8,9 +8,10 @@ first of a run, and then one in 50, holds all.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -90,16 +91,17 @@ class Memory:
         arrays = {partition: self.history.saved(partition) for partition in partitions}
         return Changes(arrays, {partition: keys for partition, keys in gone.items() if keys})
 
-    def save(self, changes: Changes, ends: Mapping[int, Position]) -> str:
-        """Write changes that lead up to these positions; gives the word that their intent must repeat.
+    def save(self, changes: Changes, ends: Mapping[int, Position], word: str = "") -> str:
+        """Write changes that lead up to these positions; gives the word that their intent must repeat, a new one or
+        this.
 
         Raises:
             ConnectorError: code `disk-full` or `unwritable`.
         """
         assert self._folder is not None
-        word = secrets.token_hex(4)
+        word = word or new_word()
         for partition, arrays in changes.arrays.items():
-            path = self._path(partition, ends[partition].offset, word)
+            path = save_path(self._folder, partition, ends[partition].offset, word)
             before = self._last.get(partition) if not arrays["partition"][2] else None
             parent = np.frombuffer((before.name if before else "").encode(), np.uint8)
             try:
@@ -116,10 +118,7 @@ class Memory:
         """Remove saves that nobody needs any more, once an epoch whose save holds all is written."""
         for partition, arrays in changes.arrays.items():
             if arrays["partition"][2]:
-                kept = self._last[partition]
-                for path in kept.parent.glob("*.npz"):
-                    if path.name[:20] < kept.name[:20]:
-                        path.unlink(missing_ok=True)
+                _forget_before(self._last[partition])
 
     def take_up(self, intents: Sequence[Intent], contract: Contract) -> None:
         """Go on where these intents ended, under the contract of what comes next.
@@ -128,37 +127,91 @@ class Memory:
             StillwellError: code `history-lost`, when a save is not there.
         """
         self.under(contract)
-        for partition, (offset, word) in _newest(intents).items():
-            self._reached[partition] = offset
-            if word and contract.sequence:
-                self.history.restore(partition, self._chain(self._path(partition, offset, word)))
-                self.history.of(partition).save_all()
+        for partition, (offset, word) in newest(intents).items():
+            self.go_on(partition, offset, word if contract.sequence else "")
 
-    def _chain(self, path: Path) -> list[Arrays]:
-        """A save and those before it that it builds on, oldest first."""
-        found: list[Arrays] = []
-        while True:
-            try:
-                with np.load(path, allow_pickle=False) as file:
-                    arrays = dict(file)
-            except (OSError, ValueError, KeyError) as error:
-                raise fail(
-                    StillwellError,
-                    "history-lost",
-                    f"{path}, in which it was saved what sequence rules remember, cannot be read: {error}.",
-                    "Bring the state folder back, or remove the sequence rules for one run: they begin anew after it.",
-                ) from error
-            parent = arrays.pop("parent").tobytes().decode()
-            found.insert(0, arrays)
-            if not parent:
-                return found
-            path = path.with_name(parent)
+    def go_on(self, partition: int, offset: int, word: str) -> None:
+        """Go on where one partition was saved under this word; with an empty one nothing is remembered of it.
 
-    def _path(self, partition: int, offset: int, word: str) -> Path:
-        assert self._folder is not None
-        return self._folder / "history" / str(partition) / f"{offset:020d}-{word}.npz"
+        Raises:
+            StillwellError: code `history-lost`, when the save is not there.
+        """
+        self._reached[partition] = offset
+        if word:
+            assert self._folder is not None
+            saves = list(_chain(save_path(self._folder, partition, offset, word)))
+            self.history.restore(partition, [_read(path) for path in reversed(saves)])
+            self.history.of(partition).save_all()
 
 
-def _newest(intents: Sequence[Intent]) -> dict[int, tuple[int, str]]:
+def new_word() -> str:
+    """A word that no save had so far."""
+    return secrets.token_hex(4)
+
+
+def save_path(folder: Path, partition: int, offset: int, word: str) -> Path:
+    """The file of a save; `folder` is the pipeline's state."""
+    return folder / "history" / str(partition) / f"{offset:020d}-{word}.npz"
+
+
+def ends_saved(folder: Path, partition: int, word: str) -> list[int]:
+    """The offsets at which a partition was saved under this word, in no order."""
+    return [int(path.name[:20]) for path in save_path(folder, partition, 0, word).parent.glob(f"*-{word}.npz")]
+
+
+def look_for(path: Path) -> None:
+    """See that a save is there, with all that it builds on.
+
+    Raises:
+        StillwellError: code `history-lost`, when it is not.
+    """
+    list(_chain(path))
+
+
+def forget_before(path: Path) -> None:
+    """Remove saves that nobody needs any more once the intent of this one is written: those before it, if it holds all.
+
+    Raises:
+        StillwellError: code `history-lost`, when it is not there.
+    """
+    if not _parent(path):
+        _forget_before(path)
+
+
+def _forget_before(kept: Path) -> None:
+    for path in kept.parent.glob("*.npz"):
+        if path.name[:20] < kept.name[:20]:
+            path.unlink(missing_ok=True)
+
+
+def _chain(path: Path) -> Iterator[Path]:
+    """A save and those before it that it builds on, newest first."""
+    while True:
+        yield path
+        if not (parent := _parent(path)):
+            return
+        path = path.with_name(parent)
+
+
+def _parent(path: Path) -> str:
+    """The name of the save that this one builds on; empty where it holds all."""
+    return bytes(_read(path, "parent")["parent"].tobytes()).decode()
+
+
+def _read(path: Path, *names: str) -> Arrays:
+    """The arrays of a save, or some of them."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in names or file.files}
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise fail(
+            StillwellError,
+            "history-lost",
+            f"{path}, in which it was saved what sequence rules remember, cannot be read: {error}.",
+            "Bring the state folder back, or remove the sequence rules for one run: they begin anew after it.",
+        ) from error
+
+
+def newest(intents: Sequence[Intent]) -> dict[int, tuple[int, str]]:
     """Where each partition stands after these intents, and the word of what was saved there."""
     return {part.partition: (part.end.offset, intent.history) for intent in intents for part in intent.slices}

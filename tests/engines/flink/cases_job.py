@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,17 +23,21 @@ from stillwell.connectors.kafka.letters import NAMES, Letters
 from stillwell.connectors.kafka.rows import HEADER, Rows
 from stillwell.contract.digest import digest
 from stillwell.contract.load import parse
+from stillwell.delivery.intent import Intent
+from stillwell.delivery.memory import newest
 from stillwell.engines.flink.job import series_of
 from stillwell.engines.flink.judging import Judging
-from stillwell.engines.flink.packed import unpacking
+from stillwell.engines.flink.packed import EXTRA, OWN, unpacking
 from stillwell.engines.flink.tidings import parsed
-from stillwell.engines.flink.writes import Topics, Writes
+from stillwell.engines.flink.writes import Remembering, Topics, Writes
 from stillwell.kernel.base import INGEST
 from stillwell.kernel.program import accepted_schema, quarantine_schema
+from stillwell.kernel.sequence.history import MOST_KEYS
 from stillwell.kernel.tally import merge
-from tests.cases.case import Case
+from tests.cases.case import Case, remembers
 from tests.cases.outcome import Outcome, outcome
 
+SPLITS = 4
 COLUMNS = ("part", "partition", "offset", "ingested", "payload", "key")
 
 
@@ -45,14 +50,15 @@ class Part:
     end: int
     contract: int
 
-    @property
-    def writes(self) -> Writes:
-        """What a task must know."""
+    def writes(self, folder: Path, begins: Mapping[int, tuple[int, str]]) -> Writes:
+        """What a task must know; `begins` is where the run before it ended."""
         contract = parse(self.case.texts[self.contract])
         names = ("good", "good.marks", "bad", "bad.marks", "ledger", "tallies")
         return Writes(
             self.case.id, "arrivals", "arrivals", contract.text, digest(contract), {},
             Topics(*(f"{self.case.id}/{name}" for name in names)), {}, self.case.format, dt.timedelta(minutes=1),
+            remembering=Remembering(folder / self.case.id, str(self.begin), MOST_KEYS, begins)
+            if contract.sequence else None,
         )  # fmt: skip
 
 
@@ -68,16 +74,23 @@ def parts_of(cases: list[Case]) -> list[Part]:
 
 
 class Judge(ScalarFunction):
-    """The engine's own judging, once for each part."""
+    """The engine's own judging, once for each part; one that remembers begins where the one before it ended."""
 
-    def __init__(self, parts: list[Part]) -> None:
-        self._writes = [part.writes for part in parts]
+    def __init__(self, parts: list[Part], folder: Path) -> None:
+        self._parts, self._folder = parts, folder
 
     def is_deterministic(self) -> bool:
         return False
 
     def open(self, _context: Any) -> None:
-        self._judging = [Judging(writes) for writes in self._writes]
+        self._judging: dict[int, Judging] = {}
+        self._said: dict[str, list[Intent]] = defaultdict(list)
+
+    def _of(self, number: int) -> Judging:
+        if number not in self._judging:
+            part = self._parts[number]
+            self._judging[number] = Judging(part.writes(self._folder, newest(self._said[part.case.id])))
+        return self._judging[number]
 
     def eval(self, part, partition, offset, ingested, payload, key):
         lists = []
@@ -90,8 +103,17 @@ class Judge(ScalarFunction):
                 "payload": pa.array(payload[here], pa.binary()),
                 "key": pa.array(key[here], pa.binary()),
             }
-            lists.append(self._judging[one](pa.table(batch)))
+            lists.append(self._of(one)(pa.table(batch)))
+            self._said[self._parts[one].case.id] += _told(lists[-1])
         return series_of(pa.concat_arrays(lists))
+
+
+def _told(lists: pa.Array) -> Iterator[Intent]:
+    """The lines of the ledger among messages."""
+    for one in lists.to_pylist():
+        for at in range(OWN, len(one), EXTRA):
+            if one[at].endswith(b"/tallies"):
+                yield parsed(one[at + 2]).intent
 
 
 def arrivals(parts: list[Part]) -> pd.DataFrame:
@@ -126,9 +148,11 @@ class Message:
         return [(name, value) for name, value in pairs if value is not None]
 
 
-def outcomes(flink: TableEnvironment, cases: list[Case]) -> dict[str, Outcome]:
-    """What becomes of all cases in one job of two tasks."""
-    parts = parts_of(cases)
+def outcomes(flink: TableEnvironment, cases: list[Case], folder: Path) -> dict[str, Outcome]:
+    """What becomes of all cases in one job of two tasks; those that remember come first, where one task has them."""
+    parts = sorted(parts_of(cases), key=lambda part: not remembers(part.case))
+    records = arrivals(parts)
+    assert sum(part.end - part.begin for part in parts if remembers(part.case)) <= len(records) // SPLITS
     kinds = [
         DataTypes.INT(),
         DataTypes.INT(),
@@ -138,9 +162,9 @@ def outcomes(flink: TableEnvironment, cases: list[Case]) -> dict[str, Outcome]:
         DataTypes.BYTES(),
     ]
     row = DataTypes.ROW([DataTypes.FIELD(name, kind) for name, kind in zip(COLUMNS, kinds, strict=True)])
-    flink.create_temporary_view("arrivals", flink.from_pandas(arrivals(parts), row, splits_num=4))
+    flink.create_temporary_view("arrivals", flink.from_pandas(records, row, splits_num=SPLITS))
     kind = DataTypes.ARRAY(DataTypes.BYTES())
-    function = udf(Judge(parts), result_type=kind, func_type="pandas", deterministic=False)
+    function = udf(Judge(parts, folder), result_type=kind, func_type="pandas", deterministic=False)
     flink.create_temporary_system_function("judge_cases", function)
     columns = ", ".join(f"`{name}`" for name in COLUMNS)
     # PyFlink cannot collect maps that hold nulls.

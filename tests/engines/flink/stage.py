@@ -26,10 +26,15 @@ PARTITIONS = 4
 CONTRACT = """\
 contract: numbers
 version: 1.0.0
-key: id
+key: meter
 fields:
   id:    {type: integer, required: true}
+  meter: {type: integer, required: true}
   value: {type: double, min: 0, max: 100, warn: {max: 90}}
+sequence:
+  near:  {kind: jump, field: value, max: 60, within: 1d}
+  once:  {kind: unique, fields: [meter, value], within: 1d}
+  many:  {kind: count, max: 9, within: 1s, severity: warn}
 """
 
 
@@ -61,7 +66,7 @@ class Stage:
         (self.folder / "pipeline.yml").write_text(json.dumps(self.pipeline))
 
     def send(self, count: int) -> None:
-        """Send records, of which every fifth is bad."""
+        """Send records, of which every fifth is bad by itself, and others after what came before them."""
         producer = Producer({"bootstrap.servers": self.address, "linger.ms": 20})
         base = sum(self.sent.values())
 
@@ -70,8 +75,9 @@ class Stage:
             self.sent[message.partition(), message.offset()] += 1
 
         for number in range(base, base + count):
-            value = "x" if number % 10 == 5 else 500 if number % 10 == 0 else number % 97
-            payload = None if number % 101 == 0 else json.dumps({"id": number, "value": value})
+            usual = number % 97 if number % 2 else number % 997 / 10
+            value = "x" if number % 10 == 5 else 500 if number % 10 == 0 else usual
+            payload = None if number % 101 == 0 else json.dumps({"id": number, "meter": number % 7, "value": value})
             producer.produce(self.source, payload, str(number % 7), partition=number % PARTITIONS, on_delivery=sent)
             if number % 1000 == 0:
                 producer.poll(0)
@@ -120,6 +126,15 @@ class Stage:
         wrong = [f"{place} is there {count} times" for place, count in found.items() if count > 1]
         wrong += [f"{place} is lost" for place in self.sent if place not in found]
         return wrong + [f"{place} was never sent" for place in found if place not in self.sent]
+
+    def quarantined(self, topic: str) -> dict[str, list[str]]:
+        """The rules by which a record was rejected, by its place."""
+        found = {}
+        for message in self.read(topic):
+            told = {name: value.decode() for name, value in message.headers() if value is not None}
+            place = f"{told['stillwell.partition']}:{told['stillwell.offset']}"
+            found[place] = [one["rule"] for one in json.loads(told["stillwell.reasons"]) if one["severity"] != "warn"]
+        return found
 
     def read(self, topic: str) -> list:
         """Every message of a topic that is committed; transactions that hang hide what lies behind them."""

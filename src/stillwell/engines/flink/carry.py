@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -32,7 +32,17 @@ _SETTLE = 5.0
 PATIENCE = 60.0
 """Seconds without a message after which an ended job's rows are taken to be missing."""
 
-Again = Callable[[Told, Mapping[int, Position]], Judged]
+
+@dataclass(frozen=True)
+class Due:
+    """What is to be committed of a line; `history` and `forgotten` as in its intent."""
+
+    judged: Judged
+    history: str
+    forgotten: Mapping[int, int]
+
+
+Again = Callable[[Told, Mapping[int, Position]], Due]
 """Judges what is left of a line from these positions on, of which another engine had written the beginning."""
 
 
@@ -95,18 +105,18 @@ class Carry:
             for part in told.intent.slices
             if at.get(part.partition, Position()).offset < part.end.offset
         }
-        judged = self._judged(told, due) if due else None
-        if judged is _MISSING:
+        left = self._left(told, due) if due else None
+        if left is _MISSING:
             return _MISSING
-        if judged is not None:
+        if left is not None:
             ends = {part.partition: part.end for part in told.intent.slices if part.partition in due}
-            delivery.commit(judged, ends, told.intent.clock)
+            delivery.commit(left.judged, ends, told.intent.clock, history=left.history, forgotten=left.forgotten)
         ends_all = {part.partition: part.end.offset for part in told.intent.slices}
         self._accepted.drop(ends_all)
         self._quarantine.drop(ends_all)
-        return judged
+        return left and left.judged
 
-    def _judged(self, told: Told, due: Mapping[int, Position]) -> Any:
+    def _left(self, told: Told, due: Mapping[int, Position]) -> Any:
         """What Flink said of these partitions of a line, with its rows."""
         parts = [part for part in told.intent.slices if part.partition in due]
         # A slice begins where the one before it ended, or somebody else wrote in between.
@@ -118,7 +128,8 @@ class Carry:
         counts = [sum(getattr(part.facts, name) for part in parts) for name in ("accepted", "quarantined")]
         if [len(accepted), len(quarantined)] != counts:
             return _MISSING
-        return replace(told.judged, accepted=accepted, quarantined=quarantined)
+        judged = replace(told.judged, accepted=accepted, quarantined=quarantined)
+        return Due(judged, told.intent.history, told.intent.forgotten)
 
     def _keep(self) -> None:
         """Say how far everything is settled: a hint only, so that the next run need not read it again."""

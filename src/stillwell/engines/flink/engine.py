@@ -26,9 +26,6 @@ class Engine:
 
     Options: ClassVar[type[BaseModel]] = EngineOptions
     cannot: ClassVar[Mapping[str, Cannot]] = {
-        "sequence": Cannot(
-            "The history of keys would live in Python workers, whose memory no checkpoint of Flink saves.", _EMBEDDED
-        ),
         "group": Cannot("It shares the partitions among its own tasks.", "Leave `group` out."),
         "spool": Cannot("It reads Kafka alone.", _EMBEDDED),
         "memory": Cannot("It reads Kafka alone.", _EMBEDDED),

@@ -21,6 +21,7 @@ from stillwell.contract.load import parse
 from stillwell.delivery.intent import Intent
 from stillwell.delivery.slice import Position, Slice
 from stillwell.engines.flink.packed import Extra, packed
+from stillwell.engines.flink.remembered import Remembered
 from stillwell.engines.flink.writes import Writes
 from stillwell.kernel import Judged, Kernel
 from stillwell.kernel.program import accepted_schema, quarantine_schema
@@ -51,6 +52,7 @@ class Judging:
         )
         self._rows = Rows(accepted_schema(contract), writes.key)
         self._letters = Letters(quarantine_schema(None))
+        self._remembered = Remembered(contract, writes.remembering) if writes.remembering else None
         self._ends: dict[int, int] = {}
         self._text: str | None = writes.contract_text
 
@@ -60,7 +62,10 @@ class Judging:
         if not len(fresh):
             return packed(self._none(4), self._none(11), [], len(batch))
         clock = dt.datetime.now(dt.UTC)
-        judged = self._kernel.judge(fresh, clock)
+        ends = _ends(fresh)
+        history = self._remembered.before(_firsts(fresh)) if self._remembered else None
+        judged = self._kernel.judge(fresh, clock, history)
+        forgotten = self._remembered.after(ends) if self._remembered else {}
         for name in COUNTED:
             self._count(name, judged.tally.count(name))
         for rule, number in judged.tally.failures().items():
@@ -68,7 +73,7 @@ class Judging:
         topics = self._writes.topics
         rows = (_same(topics.accepted, len(judged.accepted)), *self._rows.arrays(judged.accepted))
         letters = (_same(topics.quarantine, len(judged.quarantined)), *self._letters.arrays(judged.quarantined))
-        return packed(rows, letters, self._extras(judged, _ends(fresh), clock), len(batch))
+        return packed(rows, letters, self._extras(judged, ends, clock, forgotten), len(batch))
 
     def close(self) -> None:
         """Give the kernel back."""
@@ -86,14 +91,25 @@ class Judging:
                 batch = batch.filter(pc.invert(old))
         return batch
 
-    def _extras(self, judged: Judged, ends: Mapping[int, int], clock: dt.datetime) -> list[list[Extra]]:
+    def _extras(
+        self, judged: Judged, ends: Mapping[int, int], clock: dt.datetime, forgotten: Mapping[int, int]
+    ) -> list[list[Extra]]:
         """The marks of each partition; with those of the first the line of the ledger and the tally."""
         writes, topics = self._writes, self._writes.topics
         follows = sorted(ends.keys() - self._ends.keys())
         slices = tuple(
             Slice(one, Position(self._ends.get(one, 0)), Position(ends[one]), judged.facts[one]) for one in sorted(ends)
         )
-        intent = Intent(writes.pipeline, writes.source, slices, writes.contract, dict(writes.versions), clock)
+        intent = Intent(
+            writes.pipeline,
+            writes.source,
+            slices,
+            writes.contract,
+            dict(writes.versions),
+            clock,
+            history=self._remembered.word if self._remembered else "",
+            forgotten=forgotten,
+        )
         marks = {writes.mark(one): end for one, end in ends.items()}
         line = {
             "intent": json.loads(intent.to_json()),
@@ -127,6 +143,12 @@ class Judging:
 
 def _same(text: str, count: int) -> pa.Array:
     return pa.repeat(pa.scalar(text.encode()), count)
+
+
+def _firsts(batch: pa.Table) -> dict[int, int]:
+    """The offset of the first record of each partition."""
+    partitions, firsts = np.unique(batch["partition"].to_numpy(), return_index=True)
+    return dict(zip(partitions.tolist(), batch["offset"].to_numpy()[firsts].tolist(), strict=True))
 
 
 def _ends(batch: pa.Table) -> dict[int, int]:

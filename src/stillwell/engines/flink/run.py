@@ -24,9 +24,10 @@ from stillwell.engines.flink.carry import Carry
 from stillwell.engines.flink.gateway import connector, end_transactions, failed, failing, java, pyflink
 from stillwell.engines.flink.job import Layout, insertion, table_environment
 from stillwell.engines.flink.options import EngineOptions
+from stillwell.engines.flink.remembered import let_go, remembering
 from stillwell.engines.flink.target import Target
 from stillwell.engines.flink.tidings import Tidings, Told
-from stillwell.engines.flink.writes import Writes
+from stillwell.engines.flink.writes import Remembering, Writes
 from stillwell.engines.flink.written import Written
 from stillwell.kernel.base import Judged
 from stillwell.kernel.program import accepted_schema, quarantine_schema
@@ -79,7 +80,7 @@ class Run:
         target.accepted.make_ledger()
         written = Written(job, target, self._stop)
         positions = self._positions(written)
-        layout = self._layout(positions)
+        layout = self._layout(positions, self._remembering(written))
         with ExitStack() as closing:
             for sink in (target.accepted, target.quarantine):
                 closing.callback(sink.close)
@@ -117,7 +118,14 @@ class Run:
     def _folder(self) -> Path:
         return self._job.state / "flink"
 
-    def _layout(self, positions: Mapping[int, Position]) -> Layout:
+    def _remembering(self, written: Written) -> Remembering | None:
+        """Where tasks save what sequence rules remember, if there are any."""
+        job = self._job
+        if not job.contract.sequence:
+            return None
+        return remembering(job.state, job.keys, written.saved(), restored=self._options.restore is not None)
+
+    def _layout(self, positions: Mapping[int, Position], remembering: Remembering | None = None) -> Layout:
         job, target = self._job, self._target
         source: NativeSource = job.source.native(positions)  # type: ignore[attr-defined]
         self._count.miss(source.gaps)
@@ -136,6 +144,7 @@ class Run:
             key=target.accepted.native().key,
             memory=job.memory,
             hash_key=job.hash_key,
+            remembering=remembering,
         )
         config = self._config(source)
         return Layout(source, writes, target.keys, target.accepted.native().compression, target.prefix, config)
@@ -206,6 +215,7 @@ class Run:
 
     def _tell(self, news: Iterable[tuple[Told, Judged]]) -> None:
         for told, judged in news:
-            self._count.add(judged, told.intent.gaps, recovered=False)
+            self._count.add(judged, told.intent.gaps, sum(told.intent.forgotten.values()), recovered=False)
             self._count.stopped = self._count.stopped or told.stop
+            let_go(self._job.state, told.intent)
             self._watch(Progress(None, judged, None, recovered=False))

@@ -9,15 +9,17 @@ from dataclasses import replace
 import pyarrow as pa
 
 from stillwell.contract.digest import digest
+from stillwell.contract.load import parse
 from stillwell.delivery.again import Rejudge, read_again
 from stillwell.delivery.commit import Delivery, Identity
 from stillwell.delivery.intent import Intent
-from stillwell.delivery.memory import Memory
+from stillwell.delivery.memory import Memory, newest
 from stillwell.delivery.recovery import recover
 from stillwell.delivery.retry import Retry
 from stillwell.delivery.slice import Position
 from stillwell.engines._taken_up import VERSIONS
 from stillwell.engines.base import Job
+from stillwell.engines.flink.carry import Due
 from stillwell.engines.flink.target import Target
 from stillwell.engines.flink.tidings import Told
 from stillwell.kernel.base import Judged
@@ -64,9 +66,26 @@ class Written:
                         found[part.partition] = part.end
         return found
 
-    def again(self, told: Told, due: Mapping[int, Position]) -> Judged:
+    def saved(self) -> dict[int, tuple[int, str]]:
+        """By partition where it goes on, and the word under which it was saved what is remembered there."""
+        found = newest(self._own.declared())
+        if not self._target.final:
+            for partition, (offset, word) in newest(self._staged.intents()).items():
+                if offset > found.get(partition, (0, ""))[0]:
+                    found[partition] = (offset, word)
+        return found
+
+    def again(self, told: Told, due: Mapping[int, Position]) -> Due:
         """Judge anew what is left of a line from these positions on: its beginning was written by another engine."""
         slices = (replace(part, start=due[part.partition]) for part in told.intent.slices if part.partition in due)
         intent = replace(told.intent, slices=tuple(slices))
-        rejudge = Rejudge(self._staged, self._job.kernel(), self._job.kernel)
-        return rejudge(read_again(self._job.source, intent), intent)
+        contract = parse(self._staged.contract_text(intent.contract))
+        memory = Memory(contract, self._job.state, self._job.keys)
+        memory.take_up([one.within(due) for one in self._ledger.intents()], contract)
+        rejudge = Rejudge(self._staged, self._job.kernel(), self._job.kernel, memory)
+        judged = rejudge(read_again(self._job.source, intent), intent)
+        if not contract.sequence:
+            return Due(judged, "", {})
+        changes = memory.changes(due)
+        word = memory.save(changes, {part.partition: part.end for part in intent.slices})
+        return Due(judged, word, changes.forgotten)
