@@ -22,7 +22,7 @@ ENGINES := .environments/spark/.ready .environments/flink/.ready
 OLDEST := .environments/oldest/.ready
 FUZZING := $(OLDEST) .environments/fuzz/.ready
 
-.PHONY: help setup environments services demo test torture fuzz check format docs lock bench clean
+.PHONY: help setup environments services demo test torture parity fuzz check format docs lock bench clean
 
 help:  ## list what can be done
 	sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand --tabs=22
@@ -39,6 +39,10 @@ torture: $(MAIN)  ## kill pipelines for a long while, on Kafka and on every sink
 	STILLWELL_KILLS=$(or $(KILLS),100) STILLWELL_SEED=$(or $(SEED),11) $(BIN)/pytest -rP --numprocesses 2 \
 		tests/delivery/test_kill.py tests/delivery/test_schedule.py >&2
 	$(BIN)/python -m tests.torture --kills $(or $(KILLS),100) --seed $(or $(SEED),11) $(if $(TABLE),--table $(TABLE))
+
+parity: environments  ## judge all cases and generated streams on every engine and compare verdict by verdict; ends with one line of JSON (STREAMS=12 SEED=1 MUTATE=spark TABLE=docs/parity.md)
+	$(BIN)/python -m tests.parity --streams $(or $(STREAMS),12) --seed $(or $(SEED),1) \
+		$(if $(MUTATE),--mutate '$(MUTATE)') $(if $(TABLE),--table $(TABLE))
 
 fuzz: $(MAIN) $(FUZZING)  ## judge a million odd records and compare with the reference and old libraries (INPUTS=1000000 SEED=1)
 	failed=0; inputs=$(or $(INPUTS),1000000); \

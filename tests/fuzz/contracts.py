@@ -215,3 +215,66 @@ def _take_out(spec: Spec, path: str) -> None:
             del owner[step]
             return
     raise AssertionError(f"cannot take out {path} of {text(spec)}")
+
+
+def eased(spec: Spec, rule: str) -> Spec:
+    """The contract without what a rule of this name rejects: repaired where it can be, else left out."""
+    spec = json.loads(json.dumps(spec))
+    if rule in spec.get("rules", {}):
+        spec["rules"][rule]["severity"] = "warn"
+        return spec
+    if rule == "other_fields":
+        return {**spec, rule: "warn"}
+    *steps, kind = rule.split(".")
+    here, inside = spec, False
+    for step in steps:
+        if step == "fail":
+            here.pop("fail", None)
+            return _settled(spec)
+        name = step.rstrip("[]")
+        if name not in here.get("fields", {}):
+            return spec
+        here = here["fields"][name]
+        for _ in range(step.count("[]")):
+            here, inside = here["items"], True
+    if kind == "required":
+        here.pop("required", None)
+    elif inside:
+        for key in _LIMITS.get(kind, (kind,)):
+            here.pop(key, None)
+    else:
+        here.setdefault("repair", {})[kind] = "clear"
+        here.pop("required", None)
+    return _settled(spec)
+
+
+_LIMITS = {"range": ("min", "max", "above", "below"), "length": ("min_length", "max_length")}
+"""The keys of a field behind the rules that are not named after theirs."""
+
+
+def sequence(draw: random.Random, spec: Spec) -> Spec:
+    """Rules over a key's history for a contract; none where it has no field that could be a key."""
+    types = {name: one["type"] for name, one in spec["fields"].items()}
+    keys = [name for name, kind in types.items() if kind in ("string", "integer", "boolean")]
+    if not keys:
+        return {}
+    within = draw.choice(["1s", "5s", "1m", "1h"])
+    rules = [
+        {"kind": "order"},
+        {"kind": "late", "max": within},
+        {"kind": "count", "max": draw.choice([2, 5, 20]), "within": within},
+        {"kind": "gap", "max": within, "severity": "warn"},
+        {"kind": "unique", "fields": draw.sample(sorted(types), 1), "within": within},
+        {"kind": "session", "inactivity": within, "records": 20},
+    ]
+    for name in [name for name, kind in types.items() if kind in ("integer", "double", "decimal")]:
+        rules += [
+            {"kind": "jump", "field": name, "max": draw.choice([1, 50]), "within": within},
+            {"kind": "spike", "field": name, "max": draw.choice([1, 50]), "records": 3},
+            {"kind": "change", "field": name, "max": draw.choice([1, 50]), "within": within},
+            {"kind": "unchanged", "field": name, "for": within, "severity": "warn"},
+            {"kind": "counter", "field": name, "reset": "true", "severity": "warn"},
+        ]
+    chosen = draw.sample(rules, draw.randint(1, 3))
+    whole = {**spec, "key": draw.choice(keys), "sequence": {f"s{number}": one for number, one in enumerate(chosen)}}
+    return _settled(whole)

@@ -42,7 +42,7 @@ def table(score: Score, scenarios: Sequence[Scenario], options: Any) -> str:
     """What came of the kills, and how each scenario ended."""
     found = [score.kills, score.records, score.lost, score.doubled, score.altered, score.audits, score.audits_failed]
     text = _HEAD.format(
-        commit=_commit(),
+        commit=commit(),
         kills=options.kills,
         seed=options.seed,
         found=" | ".join(f"{one:,}" for one in [*found, len(score.failures)]),
@@ -55,7 +55,7 @@ def table(score: Score, scenarios: Sequence[Scenario], options: Any) -> str:
     return text
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit that is checked out, with a `+` where files differ from it."""
     asked = ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+"]
     return subprocess.run(asked, cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()

@@ -44,7 +44,8 @@ def java(logs: Path, heap: str) -> Any:
     pyflink("version")
     logs.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("FLINK_LOG_DIR", str(logs))
-    os.environ.setdefault("JVM_ARGS", f"-Xmx{heap}")
+    # Where a machine speaks Turkish, Flink's connector asks Kafka for the `earlıest` offset, which nobody knows.
+    os.environ.setdefault("JVM_ARGS", f"-Xmx{heap} -Duser.language=en -Duser.country=US")
     with plain_environment():
         gateway = pyflink("java_gateway").get_gateway()
     pyflink("util.java_utils").add_jars_to_context_class_loader([connector().as_uri()])
