@@ -277,12 +277,23 @@ def test_rejects_of_other_columns_need_lines(day, here, stillwell):
 
 def test_what_cannot_be_judged_yet_is_refused_before_anything_is_read(day, here, stillwell):
     (here / "contract.yml").write_text(
-        CONTRACT + "windows:\n  calm: {every: 1m, rules: {volume: {measure: count, min: 1}}}\n"
+        CONTRACT + "key: id\nsequence:\n  calm: {kind: anomaly, field: t, detect: default}\n"
     )
     result = stillwell("check", day, "--quarantine", "r.jsonl")
     assert result.exit_code == 3
-    assert "error[not-supported] contract.yml:11" in result.stderr
+    assert "error[not-supported] contract.yml:12" in result.stderr
     assert not (here / "r.jsonl").exists()
+
+
+def test_windows_are_not_judged_in_a_file_and_it_says_so(day, here, stillwell, said):
+    plain = stillwell("check", day)
+    (here / "contract.yml").write_text(
+        CONTRACT + "windows:\n  calm: {every: 1m, rules: {volume: {measure: count, min: 1000}}}\n"
+    )
+    result = stillwell("check", day)
+    assert result.exit_code == plain.exit_code
+    assert "– windows calm: not judged here" in result.stdout
+    assert said(stillwell("check", day, "--json").stdout, "check")["windows_not_judged"] == ["calm"]
 
 
 def test_a_broken_contract_is_told_with_all_its_problems(day, here, stillwell):

@@ -87,14 +87,17 @@ def test_undeclared_fields_to_be_found_cost_the_plain_way(here, stillwell):
 
 
 def test_what_cannot_be_judged_yet_is_said_and_the_rest_explained(here, stillwell, said):
-    text = CONTRACT + "key: id\nwindows:\n  calm: {every: 1m, rules: {volume: {measure: count, min: 1}}}\n"
+    text = CONTRACT + "key: id\nwindows:\n  calm: {every: 1m, rules: {volume: {measure: share(1 > 0), min: 1%}}}\n"
     (here / "contract.yml").write_text(text.replace("range: clamp", "range: {fill: last, within: 1h}"))
     result = stillwell("explain", "--sql")
     assert result.exit_code == 0
-    assert "not judged yet: windows.calm, line 12\n" in result.stdout
+    assert "not judged yet: windows.calm.rules.volume.measure, line 12\n" in result.stdout
     assert "    else fill from the key's history\n" in result.stdout
     found = said(stillwell("explain", "--json").stdout, "explain")
-    assert sorted(one["path"] for one in found["not_supported"]) == ["fields.h.repair.range", "windows.calm"]
+    assert sorted(one["path"] for one in found["not_supported"]) == [
+        "fields.h.repair.range",
+        "windows.calm.rules.volume.measure",
+    ]
 
 
 def test_of_rules_over_history_it_says_whose_and_what_a_key_costs(here, stillwell, said):

@@ -407,5 +407,5 @@ def test_a_fail_rule_quarantines_and_names_the_first_record_that_broke_it():
 
 def test_what_a_contract_asks_and_the_kernel_cannot_do_is_refused_before_any_record():
     with pytest.raises(ContractError) as caught:
-        Kernel(contract("fields: {s: {type: string}}\nwindows: {m: {every: 1m, rules: {v: {measure: count, min: 1}}}}"))
-    assert [(one.code, one.path) for one in caught.value.problems] == [("not-supported", "windows.m")]
+        Kernel(contract("fields: {s: {type: double}}\nkey: s\nsequence: {odd: {kind: anomaly, field: s, detect: x}}"))
+    assert [(one.code, one.path) for one in caught.value.problems] == [("not-supported", "sequence.odd")]

@@ -88,15 +88,12 @@ fields:
   d: {type: double, max: 5, repair: {range: {fill: last, within: 5m}}}
 sequence:
   odd: {kind: anomaly, field: d, detect: default}
-windows:
-  minute: {every: 1m, rules: {volume: {measure: count, min: 1}}}
 """
             )
         )
     assert [(one.code, one.path, one.where.line) for one in caught.value.problems] == [
         ("not-supported", "fields.d.repair.range", 7),
         ("not-supported", "sequence.odd", 9),
-        ("not-supported", "windows.minute", 11),
     ]
 
 

@@ -65,7 +65,7 @@ def test_trying_the_doors_says_what_would_happen_and_creates_nothing(pipeline, t
 
 def test_everything_wrong_with_a_plan_is_told_at_once(pipeline, folder) -> None:
     (folder / "contract.yml").write_text(
-        CONTRACT + "status: retired\nkey: sensor\nwindows: {m: {every: 1m, rules: {n: {measure: count, min: 1}}}}\n"
+        CONTRACT + "status: retired\nkey: sensor\nsequence: {m: {kind: anomaly, field: value, detect: x}}\n"
     )
     problems = refused(
         pipeline(
@@ -73,7 +73,7 @@ def test_everything_wrong_with_a_plan_is_told_at_once(pipeline, folder) -> None:
             accepted="{delta: {pth: lake/a}}",
             quarantine="{jsonl: {path: q.jsonl, compression: zstd}}",
             engine="sparkle",
-            monitor="{store: sqlite}",
+            monitor="{store: postgres}",
         )
     )
     assert {(code, path) for code, _, _, path in problems} == {
@@ -82,8 +82,8 @@ def test_everything_wrong_with_a_plan_is_told_at_once(pipeline, folder) -> None:
         ("missing-key", "accepted.delta"),
         ("unknown-key", "quarantine.jsonl.compression"),
         ("unknown-plugin", "engine.sparkle"),
-        ("not-supported", "monitor"),
-        ("not-supported", "windows.m"),
+        ("not-supported", "monitor.store"),
+        ("not-supported", "sequence.m"),
         ("retired", "contract"),
     }
     assert all(line for _, line, _, _ in problems)

@@ -30,7 +30,8 @@ CONTRACT = "contract: a\nversion: 1.0.0\nkey: f\nfields: {f: {type: string}}\n"
         (HEAD + "contract: c.yml#readings\n", 5, "contract"),
         (PLAIN + "state: s3://bucket/state\n", 6, "state"),
         (PLAIN + "lookups:\n  sites: {files: {path: s.csv}}\n", 7, "lookups.sites"),
-        (PLAIN + "monitor: {store: sqlite}\n", 6, "monitor"),
+        (PLAIN + "monitor: {store: postgres}\n", 6, "monitor.store"),
+        (PLAIN + "monitor: {reference: {delta: {path: r}}}\n", 6, "monitor.reference"),
         (PLAIN + "alerts:\n  ops: {email: {to: [a]}}\n", 7, "alerts.ops"),
     ],
 )
@@ -49,7 +50,9 @@ def test_what_is_built_is_not_refused() -> None:
 
 
 def test_parts_of_the_contract_that_cannot_be_judged_are_refused_at_their_line() -> None:
-    judged = contract(CONTRACT + "windows:\n  m: {every: 1m, rules: {v: {measure: count, min: 1}}}\n", file="c.yml")
+    judged = contract(
+        CONTRACT.replace("string", "double") + "sequence:\n  m: {kind: anomaly, field: f, detect: x}\n", file="c.yml"
+    )
     [problem] = unjudgeable(judged, parse(PLAIN))
     assert (problem.code, problem.where.file, problem.where.line) == ("not-supported", "c.yml", 6)
 

@@ -31,6 +31,7 @@ class Picture:
     rules: Counter[str] = field(default_factory=Counter)
     groups: Counter[str] = field(default_factory=Counter)
     waits: Callable[[], str] = lambda: ""
+    found: Callable[[], int] = lambda: 0
     fresh: deque[tuple[str, str, str, str]] = field(default_factory=lambda: deque(maxlen=4))
 
     def see(self, progress: Progress) -> None:
@@ -64,7 +65,8 @@ class Picture:
         waits = self.waits()
         lag = "  lag unknown" if waits else "" if self.lag is None else f"  lag {self.lag:,}"
         told = f"  waiting: {shown(waits)}" if waits else ""
-        return f"{self.seconds:6.1f} s  read {self.read:,}  {self.rate:,.0f} rec/s  {share}{lag}{told}"
+        findings = f"  findings {found:,}" if (found := self.found()) else ""
+        return f"{self.seconds:6.1f} s  read {self.read:,}  {self.rate:,.0f} rec/s  {share}{lag}{findings}{told}"
 
     def frame(self, title: str, output: Output) -> list[str]:
         """All of it in a few lines of 80 columns."""

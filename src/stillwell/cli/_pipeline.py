@@ -66,7 +66,11 @@ def watched(
     `stop` is set by interruptions, where somebody heeds them already.
     """
     source = made.job.source
-    picture = Picture(waits=lambda: source.waits if isinstance(source, Waiting) else "")
+    monitor = made.monitor
+    picture = Picture(
+        waits=lambda: source.waits if isinstance(source, Waiting) else "",
+        found=lambda: 0 if monitor is None else monitor.found,
+    )
 
     def see(progress: Progress) -> None:
         picture.see(progress)

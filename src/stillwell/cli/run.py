@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stillwell.cli._pipeline import Engine, interruptible, planned, say_summary, summed, watched
+from stillwell.cli._windows import SHOWN, say_watched, watched_plain
 from stillwell.cli.base import Json, Outcome, Output
 from stillwell.engines.base import Progress
+from stillwell.monitor.base import Finding
 
 PLACE = ("start", 4)
 EXAMPLES = (
@@ -38,8 +41,8 @@ def run(
     """Run a pipeline.
 
     It starts where the last run ended, after finishing what that one had begun. One interruption (Ctrl-C) ends it after
-    the open epoch. Exit code: 0 when it ended or was stopped, whatever was quarantined; 1 when a rule of severity fail
-    stopped it.
+    the open epoch. Exit code: 0 when it ended or was stopped, whatever was quarantined; 1 when a rule of severity fail,
+    of records or of windows, stopped it.
     """
     output = Output(json=json)
     if plan:
@@ -52,6 +55,9 @@ def run(
 
     def tell(progress: Progress) -> None:
         judged = progress.judged
+        for finding in made.monitor.new() if made.monitor is not None else ():
+            output.emit("finding", finding.plain())
+            latest.append(finding)
         output.emit(
             "epoch",
             {
@@ -64,9 +70,13 @@ def run(
             },
         )
 
+    latest = deque[Finding](maxlen=SHOWN)
     with interruptible(output) as stop:
         made = planned(pipeline, settings or (), output, engine)
         summary = watched(made, output, quiet=quiet, watch=tell, stop=stop)
     say_summary(summary, output)
-    output.emit("run", {"pipeline": made.pipeline.name, **summed(summary)})
-    return Outcome.NO if summary.stopped is not None else Outcome.YES
+    if made.monitor is not None:
+        say_watched(made.monitor, latest, output)
+    output.emit("run", {"pipeline": made.pipeline.name, **summed(summary), "windows": watched_plain(made.monitor)})
+    broken = made.monitor is not None and made.monitor.stopped is not None
+    return Outcome.NO if summary.stopped is not None or broken else Outcome.YES

@@ -27,6 +27,38 @@ class Holder(Protocol):
     def write(self, rows: pa.Table, marks: Marks) -> None: ...
 
 
+class Keeper(Protocol):
+    """What keeps what epochs counted: takes each once, after every sink holds it, by marks of its own.
+
+    One that never began takes epochs from where the ledger stands by then.
+    """
+
+    def open(self) -> None:
+        """Open, so that the rest can be called."""
+        ...
+
+    @property
+    def begun(self) -> bool:
+        """Whether it was said from where on it takes epochs."""
+        ...
+
+    def begin(self, marks: Mapping[str, int]) -> None:
+        """Take nothing that lies before these marks."""
+        ...
+
+    def marks(self) -> Mapping[str, int]:
+        """The next offset by mark name, read anew from what is stored."""
+        ...
+
+    def take(self, intent: Intent, judged: Judged | None) -> None:
+        """Add an epoch and move the marks, both or neither; None where it cannot be judged again."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back; may be called twice."""
+        ...
+
+
 @dataclass(frozen=True)
 class Identity:
     """What is delivered: the pipeline, what its offsets belong to, and what verdicts depend on beside the records."""
@@ -46,7 +78,8 @@ class Delivery:
     """Writes the epochs of one run, each once. One thread calls it.
 
     With `partitions`, only these are ours: the others of the same source are somebody else's. `retry` says how long a
-    sink that fails is tried again.
+    sink that fails is tried again. `keepers` take each epoch after the sinks; they cannot do so for some partitions
+    alone.
 
     Raises:
         StillwellError: code `other-source`, when the ledger is that of another pipeline or source.
@@ -61,6 +94,7 @@ class Delivery:
         *,
         partitions: Collection[int] | None = None,
         retry: Retry | None = None,
+        keepers: Sequence[Keeper] = (),
     ) -> None:
         self._identity = identity
         self._ledger = ledger
@@ -74,6 +108,10 @@ class Delivery:
         _refuse_others(identity, intents)
         self._intents = intents if partitions is None else [intent.within(partitions) for intent in intents]
         self._positions = {part.partition: part.end for intent in self._intents for part in intent.slices}
+        self._keepers = tuple(keepers)
+        for keeper in self._keepers:
+            if not keeper.begun:
+                keeper.begin({identity.mark(one): position.offset for one, position in self._positions.items()})
 
     def positions(self) -> dict[int, Position]:
         """Where each partition goes on: after the newest intent that names it."""
@@ -90,13 +128,36 @@ class Delivery:
         """
         return [intent for intent in self._intents if any(self._lacks(holder, intent) for holder in self._marks)]
 
+    def unkept(self) -> list[Intent]:
+        """The intents that every sink holds and some keeper lacks, oldest first."""
+        marks = [keeper.marks() for keeper in self._keepers]
+        return [intent for intent in self.settled() if any(self._ahead(held, intent) for held in marks)]
+
+    def before(self, intent: Intent) -> list[Intent]:
+        """The intents before this one, oldest first."""
+        return self._intents[: self._intents.index(intent)]
+
+    def keep(self, intent: Intent, judged: Judged | None) -> None:
+        """Let every keeper that lacks an intent take it; None where it cannot be judged again."""
+        for keeper in self._keepers:
+
+            def take(keeper: Keeper = keeper) -> None:
+                # A step that failed may have been done.
+                if self._ahead(keeper.marks(), intent):
+                    keeper.take(intent, judged)
+
+            self._retry(take, lambda: None)
+
     def settled(self) -> list[Intent]:
         """The intents before the first unfinished one, oldest first."""
         unfinished = self.unfinished()
         return self._intents[: self._intents.index(unfinished[0])] if unfinished else list(self._intents)
 
     def _lacks(self, holder: Holder, intent: Intent) -> bool:
-        held = self._marks[holder]
+        return self._ahead(self._marks[holder], intent)
+
+    def _ahead(self, held: Mapping[str, int], intent: Intent) -> bool:
+        """Whether an intent ends beyond these marks."""
         return any(held.get(self._identity.mark(part.partition), 0) < part.end.offset for part in intent.slices)
 
     def commit(
@@ -147,6 +208,7 @@ class Delivery:
         for holders, rows in ((self._quarantine, judged.quarantined), (self._accepted, judged.accepted)):
             for holder in holders:
                 self._retry(partial(self._write, holder, rows, intent), partial(self._look, holder))
+        self.keep(intent, judged)
 
     def _declare(self, intent: Intent) -> None:
         declared = False

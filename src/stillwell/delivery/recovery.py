@@ -13,6 +13,15 @@ from stillwell.errors import StillwellError, fail
 from stillwell.kernel import Judged
 
 
+def keep_up(delivery: Delivery, source: Readable, judge: Callable[[pa.Table, Intent], Judged]) -> None:
+    """Let keepers have the epochs that every sink holds and they lack; of what is gone by now, that it is gone."""
+    for intent in delivery.unkept():
+        batch = read_again(source, intent)
+        judged = judge(batch, intent) if len(batch) else None
+        same = judged is not None and all(judged.facts.get(part.partition) == part.facts for part in intent.slices)
+        delivery.keep(intent, judged if same else None)
+
+
 def recover(
     delivery: Delivery, source: Readable, judge: Callable[[pa.Table, Intent], Judged]
 ) -> Iterator[tuple[Intent, pa.Table, Judged]]:

@@ -94,7 +94,8 @@ def expire(run: Numbered, work: Work, erase: Callable[[pa.Table], None]) -> Iter
 
 
 _ENVELOPE = ("partition", "offset", "ingest_time", "topic", "via")
-_NO_TALLY = Tally(dt.timedelta(minutes=1), (), (), {name: np.zeros(0, np.int64) for name in COUNTS}, {}, {})
+_NONE = np.zeros(0, np.int64)
+_NO_TALLY = Tally(dt.timedelta(minutes=1), (), (), dict.fromkeys(COUNTS, _NONE), _NONE, {}, {})
 
 
 def recorded(outcomes: Outcomes, run: str) -> pa.Table:

@@ -30,6 +30,10 @@ FEATURES = {
     "sequence": Feature(
         "Rules over a key's history (`sequence`)", lambda job: ("contract",) if job.contract.sequence else ()
     ),
+    "windows": Feature(
+        "Windows of a contract, and tallies that are kept (`windows`, `monitor`)",
+        lambda job: ("contract",) if job.keepers else (),
+    ),
     "group": Feature(
         "Several runs that share the partitions of a source (`group`)",
         lambda job: ("source",) if isinstance(job.source, Shared) else (),

@@ -26,6 +26,8 @@ def open_sinks(job: Job, source: Source) -> None:
         sink.open(accepted_schema(job.contract))
     for sink in job.quarantine:
         sink.open(quarantine_schema(getattr(source, "record_type", None)))
+    for keeper in job.keepers:
+        keeper.open()
 
 
 def delivery_of(job: Job, source: Source, stop: threading.Event, partitions: Collection[int] | None = None) -> Delivery:
@@ -33,4 +35,6 @@ def delivery_of(job: Job, source: Source, stop: threading.Event, partitions: Col
     identity = Identity(job.pipeline, source.identity, digest(job.contract), job.contract.text, VERSIONS)
     retry = Retry(job.patience, stop)
     ledger = job.accepted[0].ledger()
-    return Delivery(identity, ledger, job.quarantine, job.accepted, partitions=partitions, retry=retry)
+    return Delivery(
+        identity, ledger, job.quarantine, job.accepted, partitions=partitions, retry=retry, keepers=job.keepers
+    )

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from stillwell.connectors.base import Sink, Source
 from stillwell.contract.model import Contract
+from stillwell.delivery.commit import Keeper
 from stillwell.delivery.slice import Gap
 from stillwell.kernel import Kernel
 from stillwell.kernel.base import Judged, Stop
@@ -43,7 +44,7 @@ class Job:
     `accepted[0]` holds the ledger. `window` and `group` are those of the tally; `memory` bounds the kernel (for example
     "1GiB"); `hash_key` is the key of sensitive fields that are hashed; a sink that fails is tried again for `patience`;
     of each partition so many `keys` are remembered. `another` makes the same source once more, unopened; it can be
-    pickled, so that other processes read too.
+    pickled, so that other processes read too. `keepers` take what each epoch counted.
     """
 
     pipeline: str
@@ -60,6 +61,7 @@ class Job:
     patience: dt.timedelta = dt.timedelta(0)
     keys: int = MOST_KEYS
     another: Callable[[], Source] | None = field(default=None, compare=False)
+    keepers: tuple[Keeper, ...] = field(default=(), compare=False)
 
     def kernel(self, contract: Contract | None = None, threads: int | None = None) -> Kernel:
         """What judges the records of this job, by its contract or by another; `threads` of it, None for one a core."""

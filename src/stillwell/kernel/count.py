@@ -94,7 +94,9 @@ class Counter:
             invalid = _by_cell(odd.cell[self._bad(flags, field.name) | self._mended(flags, field.name)], size)
             summary = _summarise(field, (plain, odd), size, self._hashed_by)
             fields[field.name] = replace(summary, null=null, invalid=invalid)
-        return Tally(self._window, self._group, cells, counts, rules, fields)
+        ingested = np.zeros(size, np.int64)
+        np.maximum.at(ingested, cell, np.concatenate([batch.plain_ingest, batch.odd_ingest]))
+        return Tally(self._window, self._group, cells, counts, ingested, rules, fields)
 
     def _windows(self, rows: pa.Table, ingest: Ints, bad: Mask | None) -> tuple[Ints, Mask]:
         """The window of each row, and which rows are placed by ingest time."""

@@ -98,7 +98,6 @@ def unsupported(contract: Contract) -> list[Problem]:
             for one in contract.sequence
             if not _kept(one)
         ),
-        *((f"windows.{window.name}", f"The window `{window.name}`", window.line) for window in contract.windows),
         *((f"lookups.{lookup.name}", f"The lookup `{lookup.name}`", lookup.line) for lookup in contract.lookups),
     ]
     for field in contract.fields:

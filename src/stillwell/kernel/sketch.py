@@ -54,6 +54,11 @@ class Sparse:
         """The same entries with cell i named `cells[i]`."""
         return Sparse(cells[self.cell], self.key, self.value)
 
+    def below(self, cell: int) -> Sparse:
+        """The entries of the cells before this one."""
+        end = int(np.searchsorted(self.cell, cell))
+        return Sparse(self.cell[:end], self.key[:end], self.value[:end])
+
     def of(self, cell: int) -> tuple[Ints, Ints]:
         """Keys and values of one cell."""
         low, high = np.searchsorted(self.cell, [cell, cell + 1])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,12 +48,16 @@ class FieldTally:
 
 @dataclass(frozen=True)
 class Tally:
-    """Everything by cell: `counts[name][i]`, `rules[name].failed[i]`, `fields[name].null[i]` belong to `cells[i]`."""
+    """Everything by cell: `counts[name][i]`, `rules[name].failed[i]`, `fields[name].null[i]` belong to `cells[i]`.
+
+    `ingested` is when the last record of each cell was taken in, in microseconds since 1970.
+    """
 
     window: dt.timedelta
     group: tuple[str, ...]
     cells: tuple[Cell, ...]
     counts: Mapping[str, Ints]
+    ingested: Ints
     rules: Mapping[str, RuleTally]
     fields: Mapping[str, FieldTally]
 
@@ -76,7 +82,30 @@ class Tally:
     def total(self) -> Tally:
         """The same as one cell, without windows and groups."""
         one = np.zeros(len(self.cells), np.int64)
-        return _combine([(self, one)], ((0, ()),) if self.cells else (), self.window, ())
+        return self.moved([one], ((0, ()),) if self.cells else (), self.window, ())
+
+    def moved(
+        self, places: Sequence[Ints], cells: tuple[Cell, ...], window: dt.timedelta, group: tuple[str, ...]
+    ) -> Tally:
+        """The same counted into other cells: cell i into cell `at[i]` of `cells`, for each `at` of `places`."""
+        return _combine([(self, at) for at in places], cells, window, group)
+
+    def first(self, count: int) -> Tally:
+        """The first cells alone, so many of them."""
+        rules = {rule: RuleTally(*(one[:count] for one in _parts(tally))) for rule, tally in self.rules.items()}
+        fields = {
+            name: FieldTally(
+                one.null[:count],
+                one.invalid[:count],
+                None if one.moments is None else Moments(*(part[:count] for part in _parts(one.moments))),
+                None if one.histogram is None else one.histogram.below(count),
+                None if one.registers is None else one.registers.below(count),
+                one.hashed_by,
+            )
+            for name, one in self.fields.items()
+        }
+        counts = {name: one[:count] for name, one in self.counts.items()}
+        return Tally(self.window, self.group, self.cells[:count], counts, self.ingested[:count], rules, fields)
 
     def summary(self, field: str, cell: int = 0) -> dict[str, float | int | None]:
         """One field of one cell in plain numbers: null, invalid, distinct, count, min, max, mean, std, p01 … p99.
@@ -96,6 +125,10 @@ class Tally:
                 # A bucket is wider than the data can be: the extremes are known exactly.
                 plain[f"p{percent:02}"] = min(max(quantile(keys, counts, percent / 100), least), greatest)
         return plain
+
+
+def _parts(arrays: RuleTally | Moments) -> list[Any]:
+    return [getattr(arrays, one.name) for one in dataclasses.fields(arrays)]
 
 
 def merge(tallies: Sequence[Tally]) -> Tally:
@@ -136,7 +169,10 @@ def _combine(
         field: _combine_field([(part.fields[field], at) for part, at in parts if field in part.fields], size)
         for field in dict.fromkeys(field for part, _ in parts for field in part.fields)
     }
-    return Tally(window, group, cells, counts, rules, fields)
+    ingested = np.zeros(size, np.int64)
+    for part, at in parts:
+        np.maximum.at(ingested, at, part.ingested)
+    return Tally(window, group, cells, counts, ingested, rules, fields)
 
 
 def _sum(parts: list[tuple[Ints, Ints]], size: int) -> Ints:

@@ -24,6 +24,7 @@ def to_json(tally: Tally) -> str:
             "group": tally.group,
             "cells": tally.cells,
             "counts": {name: counts.tolist() for name, counts in tally.counts.items()},
+            "ingested": tally.ingested.tolist(),
             "rules": {rule: _lists(one) for rule, one in tally.rules.items()},
             "fields": {field: _field(one) for field, one in tally.fields.items()},
         },
@@ -39,6 +40,7 @@ def from_json(text: str | bytes) -> Tally:
         tuple(plain["group"]),
         tuple((start, tuple(group)) for start, group in plain["cells"]),
         {name: np.array(counts, np.int64) for name, counts in plain["counts"].items()},
+        np.array(plain["ingested"], np.int64),
         {rule: _arrays(RuleTally, one) for rule, one in plain["rules"].items()},
         {field: _field_tally(one) for field, one in plain["fields"].items()},
     )

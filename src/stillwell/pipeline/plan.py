@@ -21,9 +21,12 @@ from stillwell.engines.base import Engine, Forewarning, Job
 from stillwell.errors import PipelineError, Problem, StillwellError, Where, fail
 from stillwell.kernel.program import accepted_schema, quarantine_schema
 from stillwell.kernel.sequence.cost import costs
+from stillwell.monitor.monitor import Monitor
+from stillwell.monitor.store import StoreOptions
+from stillwell.monitor.windows import grain, grouped_by, unjudged
 from stillwell.pipeline.model import Part, Pipeline
 from stillwell.pipeline.options import read_options
-from stillwell.pipeline.refuse import same_place, unbuilt, unjudgeable, unshared
+from stillwell.pipeline.refuse import same_place, unbuilt, unjudgeable, unshared, unwatched
 
 T = TypeVar("T")
 
@@ -36,6 +39,7 @@ class Plan:
     job: Job
     engine: Engine
     warnings: tuple[str, ...] = ()
+    monitor: Monitor | None = None
 
     def try_doors(self) -> list[str]:
         """Try the source and every sink; what would be read, written and kept, a line each. Writes and creates nothing.
@@ -67,12 +71,16 @@ class Plan:
             for part, sink in zip(pipeline.quarantine, job.quarantine, strict=True)
         ]
         _placed(state, problems, partial(door, job.state / "run.lock"))
+        watches = [] if self.monitor is None else [self.monitor.described()]
+        if self.monitor is not None:
+            _placed(replace(state, path="monitor"), problems, partial(door, self.monitor.store.path))
         problems.stop(PipelineError)
         return [
             f"reads        {reads}",
             f"judges by    {contract.name} {contract.version}, {contract.file}, on {pipeline.engine.name}",
             *(f"accepts to   {line}" for line in accepts),
             *(f"rejects to   {line}" for line in rejects),
+            *(f"watches      {line}" for line in watches),
             f"keeps state  {job.state}",
         ]
 
@@ -98,6 +106,19 @@ class _Builder:
             what = f"`{part.name}` cannot keep marks with its rows: after a crash, some would be there twice."
             raise fail(PipelineError, "not-supported", what, "Use another sink.")
         return (kind(options) if side == "Engine" else kind(options, self.place)), options
+
+    def monitor(self, contract: Contract) -> Monitor | None:
+        """What watches the windows of the contract; None where it has none and nobody asks for a store."""
+        asked = self.pipeline.monitor
+        if asked is None and not contract.windows:
+            return None
+        part = (asked and asked.store) or Part("sqlite", path="monitor.store", at=self.pipeline.where("monitor"))
+        options = read_options(part, StoreOptions, self.problems)
+        if not isinstance(options, StoreOptions):
+            return None
+        self.add(unjudged(contract, options))
+        path = self.place.path(options.path) if options.path else self.place.state / "monitor.sqlite"
+        return Monitor(contract, path, options)
 
     def contract(self) -> Contract | None:
         """The contract, read from beside the pipeline's file."""
@@ -150,6 +171,10 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
         options = next(one[1] for one in built if one)
         builder.add(unshared(source, zip(parts[1:], sinks, strict=True)))
         accepted = len(pipeline.accepted)
+        monitor = builder.monitor(contract)
+        for one in unwatched(source, monitor is not None):
+            builder.problems.add(one.code, one.what, one.fix, pipeline.source.at, one.path)
+        builder.problems.stop(PipelineError)
         job = Job(
             pipeline=pipeline.name,
             contract=contract,
@@ -161,6 +186,9 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
             memory=f"{pipeline.limits.memory}B",
             patience=pipeline.limits.patience,
             keys=pipeline.limits.keys,
+            window=grain(contract),
+            group=grouped_by(contract),
+            keepers=() if monitor is None else (monitor,),
             another=partial(kind, options, place),
         )
         for one in refused(pipeline.engine.name, engine[0], job):
@@ -168,7 +196,7 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
         _placed(pipeline.engine, builder.problems, partial(engine[0].check, job))
         builder.problems.stop(PipelineError)
     told = engine[0].warnings(job) if isinstance(engine[0], Forewarning) else ()
-    return Plan(pipeline, job, engine[0], (*_warnings(contract, pipeline, source), *told))
+    return Plan(pipeline, job, engine[0], (*_warnings(contract, pipeline, source), *told), monitor)
 
 
 def _warnings(contract: Contract, pipeline: Pipeline, source: Any) -> Iterator[str]:

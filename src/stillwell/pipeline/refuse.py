@@ -30,8 +30,10 @@ def unbuilt(pipeline: Pipeline) -> Iterator[Problem]:
         yield refused("state", "State is kept in a local folder only.", "Name a folder.")
     for name in pipeline.lookups:
         yield refused(f"lookups.{name}", f"The lookup `{name}` cannot be read yet.")
-    if pipeline.monitor is not None:
-        yield refused("monitor", "Nothing is monitored yet.")
+    if pipeline.monitor is not None and pipeline.monitor.reference is not None:
+        yield refused("monitor.reference", "Nothing is compared with a reference yet.")
+    if pipeline.monitor is not None and pipeline.monitor.store is not None and pipeline.monitor.store.name != "sqlite":
+        yield refused("monitor.store", "Tallies are kept in SQLite only.", "Write `store: sqlite`.")
     for name in pipeline.alerts:
         yield refused(f"alerts.{name}", f"The alert `{name}` cannot be sent yet.")
 
@@ -56,6 +58,14 @@ def unshared(source: object, sinks: Iterable[tuple[Part, object]]) -> Iterator[P
         else:
             continue
         yield Problem("not-supported", what, "Write to delta, or leave `group` out.", part.at, part.path)
+
+
+def unwatched(source: object, kept: bool) -> Iterator[Problem]:
+    """A problem where a store would see some of a group's partitions alone."""
+    if kept and isinstance(source, Shared):
+        what = "Runs of a group share the partitions: no store would see whole windows."
+        fix = "Leave `group` out, or take the windows out of the contract."
+        yield Problem("not-supported", what, fix, path="source")
 
 
 def same_place(parts: Iterable[tuple[Part, object]], place: Place) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ def _unwatched(_progress: Progress) -> None:
 
 
 def run(plan: Plan, watch: Watch = _unwatched, stop: threading.Event | None = None) -> Summary:
-    """Run until the source has finished, a `fail` rule is broken, or `stop` is set.
+    """Run until the source has finished, a `fail` rule is broken (of records or of windows), or `stop` is set.
 
     Raises:
         PipelineError: code `already-running`; or what is wrong with source and sinks, before any record is read.
@@ -28,7 +28,16 @@ def run(plan: Plan, watch: Watch = _unwatched, stop: threading.Event | None = No
         closing.callback(job.source.close)
         for sink in (*job.accepted, *job.quarantine):
             closing.callback(sink.close)
+        for keeper in job.keepers:
+            closing.callback(keeper.close)
         if isinstance(plan.engine, Clearing):
             plan.engine.clear(job)
         plan.try_doors()
-        return plan.engine.run(job, watch, stop or threading.Event())
+        ending = stop or threading.Event()
+
+        def see(progress: Progress) -> None:
+            watch(progress)
+            if plan.monitor is not None and plan.monitor.stopped is not None:
+                ending.set()
+
+        return plan.engine.run(job, see, ending)

@@ -101,6 +101,7 @@ def plain(answer: Answer) -> dict[str, Any]:
         "unreadable": [problem.where.file for problem in answer.unreadable],
         "rules": [_plain_rule(one, answer) for one in answer.rules()],
         "fields": {field.name: _plain_field(field, found) for field in contract.fields} if found.tally else {},
+        "windows_not_judged": [window.name for window in contract.windows],
         "seconds": round(answer.seconds, 3),
     }
 

@@ -139,6 +139,9 @@ def _hints(answer: Answer) -> Iterator[str]:
         named = shlex.quote(shown(answer.data[0])) if len(answer.data) == 1 else "…"
         named = "-" if answer.data == (STDIN,) else named
         yield f"→ That is what is usual here; to read and edit it: stillwell suggest {named} > {DEFAULT}"
+    if answer.contract.windows:
+        named = ", ".join(window.name for window in answer.contract.windows)
+        yield f"– windows {named}: not judged here: event time goes on in a run alone (stillwell run)"
     if not found.read:
         yield "! nothing was judged: there is no record"
     broken = next((one.failed for one in answer.rules() if one.rule.name == "payload.format"), 0)

@@ -14,6 +14,8 @@ from stillwell.errors import ContractError, Problem
 from stillwell.kernel import Format
 from stillwell.kernel.program import Program, compile_program, unsupported
 from stillwell.kernel.sequence.cost import Cost, costs
+from stillwell.monitor.store import StoreOptions
+from stillwell.monitor.windows import unjudged
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Way:
 
 def way(contract: Contract) -> Way:
     """Which way the records of a contract go, when they are JSON."""
-    problems = tuple(unsupported(contract))
+    problems = (*unsupported(contract), *unjudged(contract, StoreOptions()))
     supported = _supported(contract)
     try:
         program = _program(supported)

@@ -49,8 +49,9 @@ def _rule(contract: Contract, rule: WindowRule, path: str) -> Iterator[Finding]:
         yield contradiction(
             f"{path}.{sides[1]}", f"{sides[0]} {low} and {sides[1]} {high} leave nothing.", "Swap them."
         )
-    if rule.measure.startswith("failed("):
-        name = rule.measure[len("failed(") : -1]
+    measure, _, argument = rule.measure.partition("(")
+    if measure in ("failed", "failed_rate"):
+        name = argument[:-1]
         known = [one.name for one in rule_list(contract)] + [one.name for one in contract.sequence]
         if name not in known:
             what = f"There is no rule `{name}`."

@@ -19,6 +19,7 @@ from stillwell.delivery.memory import Memory
 from stillwell.delivery.recovery import recover
 from stillwell.engines._count import Count
 from stillwell.engines._gather import Epoch
+from stillwell.engines._keeping import let_keep_up
 from stillwell.engines._taken_up import delivery_of, open_sinks
 from stillwell.engines.base import Job, Progress, Summary, Watch
 from stillwell.engines.embedded.flow import Flow
@@ -140,6 +141,7 @@ class Run:
         """What commits epochs of these partitions, after all that was declared of them is written."""
         delivery = delivery_of(self._job, self._source, self._stop, partitions)
         ours, ledger = _Ours(self._source, lambda: self._own() == partitions), self._job.accepted[0].ledger()
+        let_keep_up(self._job, delivery, ours, self._kernel, self._make)
         rejudge = Rejudge(ledger, self._kernel, self._make, memory)
         rejudge.go_on(delivery, self._job.contract)
         for intent, batch, judged in recover(delivery, ours, rejudge):

@@ -26,6 +26,10 @@ class Engine:
 
     Options: ClassVar[type[BaseModel]] = EngineOptions
     cannot: ClassVar[Mapping[str, Cannot]] = {
+        "windows": Cannot(
+            "It commits without the process that runs the pipeline, which could miss what an epoch counted.",
+            _EMBEDDED,
+        ),
         "group": Cannot("It shares the partitions among its own tasks.", "Leave `group` out."),
         "spool": Cannot("It reads Kafka alone.", _EMBEDDED),
         "memory": Cannot("It reads Kafka alone.", _EMBEDDED),

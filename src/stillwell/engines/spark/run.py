@@ -21,6 +21,7 @@ from stillwell.delivery.memory import Memory
 from stillwell.delivery.recovery import recover
 from stillwell.delivery.slice import Position
 from stillwell.engines._count import Count
+from stillwell.engines._keeping import let_keep_up
 from stillwell.engines._taken_up import VERSIONS, delivery_of, open_sinks
 from stillwell.engines.base import Job, Progress, Summary, Watch
 from stillwell.engines.spark.recipe import Recipe, Report
@@ -96,9 +97,12 @@ class Run:
 
     def _recover(self, delivery: Delivery) -> None:
         """Finish in this process what was declared: an epoch at most, and one that is already known."""
+        job = self._job
+        if delivery.unkept():
+            with contextlib.closing(job.kernel()) as kernel:
+                let_keep_up(job, delivery, job.source, kernel, job.kernel)
         if not delivery.unfinished():
             return
-        job = self._job
         # The run that declared it may have been on another engine, by a contract that remembers.
         memory = Memory(job.contract, job.state, job.keys)
         with contextlib.closing(job.kernel()) as kernel:
