@@ -6,6 +6,9 @@ generator of sensor records has where nobody says others; `ratio_clean` is the s
 history of 1 M keys is saved to disk and taken up again, as at the end of an epoch and at a restart; `bytes_per_key` is
 what it takes in memory with room for more, `least_bytes_per_key` without it, `saved_bytes_per_key` on disk.
 
+Last, runs to Parquet with and without these rules, on Spark and here, in epochs of 500,000 (left out where Spark's
+environment is not made): `ratio_on_spark` and `ratio_of_runs` are the speed with the rules as a share of that without.
+
     python benchmarks/history.py [--records N] [--keys N]
 """
 
@@ -13,12 +16,16 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
+import os
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from _measure import alternate, report, say
 
 from stillwell.contract.load import parse
@@ -28,6 +35,8 @@ from stillwell.delivery.slice import Position, Slice
 from stillwell.kernel import Kernel
 from stillwell.kernel.sequence.cost import costs
 from stillwell.kernel.sequence.history import History
+
+ROOT = Path(__file__).parents[1]
 
 CONTRACT = """
 contract: readings
@@ -105,6 +114,37 @@ def kept(keys: int) -> dict[str, float]:
     }
 
 
+def runs(records: int, keys: int) -> dict[str, float]:
+    """Seconds of runs over so many readings in two partitions, each of half the keys, on both engines."""
+    python = ROOT / ".environments" / "spark" / "bin" / "python"
+    if not python.exists():
+        return {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "parts").mkdir()
+        (folder / "without.yml").write_text(CONTRACT)
+        (folder / "with.yml").write_text(CONTRACT + SEQUENCE)
+        some = readings(records // 2, keys // 2, faulty=True)
+        some = some.append_column("ingest_time", pa.array([NOW] * len(some), pa.timestamp("us", "UTC")))
+        for part in range(2):
+            partition = pa.array([part] * len(some), pa.int32())
+            own = some.set_column(0, "partition", partition).select(["partition", "offset", "ingest_time", "payload"])
+            pq.write_table(own, folder / "parts" / f"{part}.parquet", row_group_size=100_000)
+        job = subprocess.run(
+            [python, ROOT / "benchmarks/engines/history_job.py", name, "3"],
+            env={
+                **os.environ,
+                "PYSPARK_PYTHON": str(python),
+                "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'benchmarks'}",
+            },
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        )
+    found: dict[str, float] = json.loads(job.stdout.splitlines()[-1])
+    return found
+
+
 def main() -> None:
     """Measure, refresh the table, print the figures."""
     asked = argparse.ArgumentParser()
@@ -137,8 +177,15 @@ def main() -> None:
         "ratio_clean": round(medians["clean without"] / medians["clean with"], 3),
         **kept(options.kept),
     }
+    took = runs(4 * options.records, options.keys)
+    if took:
+        figures["ratio_on_spark"] = round(took["Spark without"] / took["Spark with"], 3)
+        figures["ratio_of_runs"] = round(took["embedded without"] / took["embedded with"], 3)
     rows = [
         (f"{name} sequence rules", f"{options.records / took / 1e6:.2f} M records/s") for name, took in medians.items()
+    ]
+    rows += [
+        (f"run, {name}", f"{4 * options.records / seconds / 1e6:.2f} M records/s") for name, seconds in took.items()
     ]
     rows += [(name, f"{value:,}") for name, value in figures.items()]
     report("history", "Sequence rules over 100,000 keys", rows, figures)

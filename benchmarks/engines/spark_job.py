@@ -24,15 +24,15 @@ from stillwell.engines.spark.session import session
 EPOCH = EpochLimits(records=500_000, bytes=256 << 20, wait=dt.timedelta(seconds=30))
 
 
-def run(folder: Path, name: str, engine: Engine) -> None:
+def run(folder: Path, name: str, engine: Engine, contract: str = "contract.yml") -> None:
     """All records through an engine into Parquet files, from nothing."""
     lake = folder / name
     shutil.rmtree(lake, ignore_errors=True)
     place = Place("benchmark", lake, lake / "state")
     another = partial(Source, SourceOptions(path=str(folder / "parts")), place)
     accepted, quarantine = (Sink(SinkOptions(path=one), place) for one in ("accepted", "quarantine"))
-    contract = parse((folder / "contract.yml").read_text())
-    job = Job("benchmark", contract, another(), (accepted,), (quarantine,), place.state, epoch=EPOCH, another=another)
+    by = parse((folder / contract).read_text())
+    job = Job("benchmark", by, another(), (accepted,), (quarantine,), place.state, epoch=EPOCH, another=another)
     engine.run(job, lambda _: None, threading.Event())
 
 

@@ -5,6 +5,7 @@ A case is a file `tests/cases/NAME.yml`:
     what: one sentence
     contract: the text of a contract (or `contracts`: several, each deployed by a run)
     format: json                        # or {csv: {…}}
+    keys: 100                           # how many are remembered of a partition, where it matters
     arrivals:                           # in the order in which they come; offsets of a partition count up
       - {at: '2026-01-01T00:00:00Z', payload: '{"id": 1}', partition: 0, offset: 0, key: a, hex: ff00}
     runs:                               # by default one, over all
@@ -13,6 +14,7 @@ A case is a file `tests/cases/NAME.yml`:
     expected:
       records: {'0:0': {accepted: {id: 1}}, '0:1': {quarantined: [id.type], by: 1.0.0}}
       stops: 0                          # how often a rule of severity fail stops a run; it is started again
+      ledger: {'0': {end: 2}}
       tally: {read: 2, rules: {id.type: 1}}
 
 `arrivals: {odd: N}` stands for the first N of `tests/parity/odd_records.py`, and their contract is `odd.yml` there.
@@ -21,7 +23,6 @@ A case is a file `tests/cases/NAME.yml`:
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ import yaml
 from stillwell.connectors._format import told_format
 from stillwell.contract.load import parse
 from stillwell.kernel.base import Format
+from stillwell.kernel.sequence.history import MOST_KEYS
 from tests.parity.odd_records import odd_records
 
 HERE = Path(__file__).parent
@@ -55,6 +57,7 @@ class Case:
     arrivals: pa.Table
     runs: tuple[Run, ...]
     told: str = '"json"'
+    keys: int = MOST_KEYS
     expected: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -70,11 +73,6 @@ def cases(*ids: str) -> list[Case]:
     """All cases, or those of these names."""
     found = [_load(path) for path in sorted(HERE.glob("*.yml"))]
     return [case for case in found if not ids or case.id in ids]
-
-
-def fits(case: Case, cannot: Collection[str]) -> bool:
-    """Whether an engine judges a case that cannot do these things."""
-    return "sequence" not in cannot or not remembers(case)
 
 
 def remembers(case: Case) -> bool:
@@ -93,7 +91,13 @@ def _load(path: Path) -> Case:
         texts = told.get("contracts") or [told["contract"]]
     runs = [Run(**one) for one in told.get("runs", [{"upto": len(arrivals)}])]
     return Case(
-        path.stem, tuple(texts), arrivals, tuple(runs), json.dumps(told.get("format", "json")), told.get("expected", {})
+        id=path.stem,
+        texts=tuple(texts),
+        arrivals=arrivals,
+        runs=tuple(runs),
+        told=json.dumps(told.get("format", "json")),
+        keys=told.get("keys", MOST_KEYS),
+        expected=told.get("expected", {}),
     )
 
 

@@ -13,6 +13,7 @@ def unmet(case: Case, found: Outcome) -> list[str]:
     wrong = []
     for place, told in case.expected.get("records", {}).items():
         wrong += _record(place, told, found["records"].get(place))
+    wrong += missing(case.expected.get("ledger", {}), found["ledger"], "ledger")
     last = max(run.upto for run in case.runs)
     if len(found["records"]) != last:
         wrong.append(f"{len(found['records'])} records of {last} are there")

@@ -73,6 +73,7 @@ def _ledger(intents: Iterable[Intent]) -> dict[str, Any]:
                          "identity_quarantined", "payload_quarantined"):  # fmt: skip
                 sums[name] = (sums.get(name, 0) + getattr(part.facts, name)) % 2**64
             sums["end"] = part.end.offset
+            sums["forgotten"] = sums.get("forgotten", 0) + intent.forgotten.get(part.partition, 0)
     return dict(sorted(found.items()))
 
 

@@ -12,14 +12,16 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from stillwell._find import find
 from stillwell.connectors.base import Place, Sink
 from stillwell.connectors.parquet import Sink as ParquetSink
 from stillwell.connectors.parquet import SinkOptions
 from stillwell.contract.load import parse
+from stillwell.engines._features import FEATURES
 from stillwell.engines.base import Engine, EpochLimits, Job, Summary
 from stillwell.kernel.tally import Tally
 from tests.cases.arrivals import Source, SourceOptions
-from tests.cases.case import Case, Run
+from tests.cases.case import Case, Run, cases
 from tests.cases.outcome import Outcome, outcome
 
 
@@ -38,6 +40,17 @@ class Dying:
 
     def write(self, *_: object) -> None:
         raise Died
+
+
+def for_engine(name: str) -> list[Case]:
+    """The cases that an engine takes: it refuses none of their contracts."""
+    engine = find("engines", name, "Engine")
+    return [case for case in cases() if not _refuses(engine, case)]
+
+
+def _refuses(engine: Any, case: Case) -> bool:
+    jobs = [job_of(case, run, Path()) for run in case.runs]
+    return any("contract" in FEATURES[feature].asked(job) for feature in engine.cannot for job in jobs)
 
 
 def played(case: Case, engine: Engine, folder: Path, limits: EpochLimits | None = None) -> Outcome:
@@ -80,6 +93,7 @@ def job_of(case: Case, run: Run, folder: Path, limits: EpochLimits | None = None
         quarantine=(quarantine,),
         state=place.state,
         epoch=limits or EpochLimits(),
+        keys=case.keys,
         another=another,
     )
 

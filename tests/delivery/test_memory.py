@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import random
+from contextlib import closing
+
+import pyarrow as pa
 import pytest
 
 from stillwell.connectors.memory import forget
 from stillwell.contract.load import parse
 from stillwell.delivery import memory
+from stillwell.delivery.memory import Memory
+from stillwell.delivery.slice import Position
 from stillwell.errors import StillwellError
+from stillwell.kernel import Kernel
+from stillwell.kernel.sequence import state
 from tests.delivery.stage import Died, Fuse, Stage, batch, contract, timeless
 
 HISTORY = """
@@ -126,3 +135,73 @@ def test_a_save_that_is_gone_is_one_clear_error(tmp_path):
     with pytest.raises(StillwellError, match="what sequence rules remember, cannot be read") as raised:
         stage.run(source(stage), by=BY, records=EPOCH)
     assert raised.value.problems[0].code == "history-lost"
+
+
+# Judged part by part by whoever is free, as tasks of a cluster do.
+
+
+NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def records(count, *, start=0, partition=0):
+    """Readings with their places."""
+    places = {"partition": pa.array([partition] * count, pa.int32()), "offset": pa.array(range(start, start + count))}
+    readings = batch(count, start=start)
+    return pa.table({**places, **{name: readings[name] for name in readings.column_names}})
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    with closing(Kernel(BY, threads=1)) as made:
+        yield made
+
+
+def judged(kernel, memory, word, some):
+    """Judge records as of where they begin, saved there under this word; the verdicts, and what is saved after them."""
+    begin, end = some["offset"][0].as_py(), some["offset"][-1].as_py() + 1
+    said = kernel.judge(some, NOW, memory.stand({0: (begin, word)}))
+    return said.verdicts.to_pylist(), memory.save(memory.changes({0}), {0: Position(end)})
+
+
+@pytest.mark.parametrize("most", [1_000_000, 1])
+def test_whoever_judges_next_goes_on_where_the_one_before_saved(tmp_path, monkeypatch, kernel, most):
+    monkeypatch.setattr(memory, "_WHOLE", 5)
+    monkeypatch.setattr(state, "BLOCK", 40)
+    everything = records(260)
+    alone = Memory(BY, most=most)
+    whole, gone = kernel.judge(everything, NOW, alone.history).verdicts.to_pylist(), alone.history.of(0).forgotten
+    assert (gone > 0) is (most == 1)
+    chances = random.Random(3)
+    several = [Memory(BY, tmp_path, most) for _ in range(3)]
+    found, word = [], ""
+    for begin in range(0, 260, 13):
+        if chances.random() < 0.2:
+            # One has died, and comes back with nothing.
+            several[0] = Memory(BY, tmp_path, most)
+        # Two are asked, or one twice; the answer of either counts.
+        both = [judged(kernel, one, word, everything.slice(begin, 13)) for one in chances.choices(several, k=2)]
+        assert both[0][0] == both[1][0]
+        verdicts, saved = chances.choice(both)
+        found, word = found + verdicts, saved.word
+        gone -= saved.forgotten.get(0, 0)
+        several[0].forget_older(saved)
+    assert (found, gone) == (whole, 0)
+    assert len(list((tmp_path / "history" / "0").iterdir())) < 20
+
+
+def test_who_failed_before_it_saved_begins_again_where_it_should(tmp_path, kernel):
+    one, other = Memory(BY, tmp_path), Memory(BY, tmp_path)
+    _, saved = judged(kernel, one, "", records(60))
+    then = records(60, start=60)
+    kernel.judge(then, NOW, one.stand({0: (60, saved.word)}))
+    assert judged(kernel, one, saved.word, then)[0] == judged(kernel, other, saved.word, then)[0]
+
+
+def test_of_partitions_that_are_not_judged_now_no_more_keys_are_held_than_may_be_of_one(tmp_path, kernel):
+    held = Memory(BY, tmp_path, most=60)
+    for partition in range(6):
+        kernel.judge(records(40, partition=partition), NOW, held.stand({partition: (0, "")}))
+    keys = {one: held.history.of(one).keys for one in held.history.partitions}
+    each = keys[5]
+    assert each <= 60
+    assert list(keys) == list(range(5 - 60 // each, 6))

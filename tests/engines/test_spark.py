@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import random
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from stillwell.connectors.base import Place
 from stillwell.connectors.generator import Source as Generator
+from stillwell.contract.load import parse
 from stillwell.delivery.slice import Position
 from stillwell.engines import embedded
 from stillwell.engines.base import EpochLimits
-from stillwell.engines.spark import Engine, EngineOptions
+from stillwell.engines.spark import Engine, EngineOptions, task
 from stillwell.engines.spark.planner import Planner
 from stillwell.engines.spark.recipe import Part, Recipe, Report
 from stillwell.engines.spark.run import Once
@@ -27,12 +30,13 @@ from stillwell.engines.spark.session import cores, told
 from stillwell.engines.spark.staging import AHEAD, Staging
 from stillwell.engines.spark.task import perform
 from stillwell.errors import PipelineError, StillwellError
+from stillwell.kernel import Kernel
 from stillwell.pipeline.load import load
 from stillwell.pipeline.plan import plan
-from tests.cases.case import Case, cases, fits
+from tests.cases.case import Case, cases
 from tests.cases.check import unmet
 from tests.cases.outcome import Outcome, differences
-from tests.cases.play import played
+from tests.cases.play import for_engine, played
 from tests.engines.spark.stage import ENVIRONMENT, ROOT, Stage, descendants, environment, there
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -71,6 +75,12 @@ def outcomes(session) -> dict[str, Outcome]:
 
 
 @pytest.fixture(scope="module")
+def turns(session) -> dict[str, Outcome]:
+    found: dict[str, Outcome] = json.loads((session / "turns.json").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
 def looked(session) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((session / "looked.json").read_text())
     return found
@@ -78,11 +88,19 @@ def looked(session) -> dict[str, Any]:
 
 @group
 @pytest.mark.engine
-@pytest.mark.parametrize("case", [one for one in cases() if fits(one, Engine.cannot)], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", for_engine("spark"), ids=lambda case: case.id)
 def test_a_case_ends_on_spark_as_it_must_and_as_it_does_here(case: Case, outcomes, tmp_path) -> None:
     assert not unmet(case, outcomes[case.id])
     here = played(case, embedded.Engine(embedded.EngineOptions(threads=1)), tmp_path / "here")
     assert not differences(json.loads(json.dumps(here)), outcomes[case.id])
+
+
+@group
+@pytest.mark.engine
+@pytest.mark.parametrize("case", cases("history", "forgotten"), ids=lambda case: case.id)
+def test_either_engine_goes_on_with_what_the_other_remembered(case: Case, turns, tmp_path) -> None:
+    here = played(case, embedded.Engine(embedded.EngineOptions(threads=1)), tmp_path / "here")
+    assert not differences(json.loads(json.dumps(here)), turns[case.id])
 
 
 ENVELOPE = ["topic", "partition", "offset", "ingest_time", "key"]
@@ -208,6 +226,43 @@ def test_the_first_of_two_attempts_counts_and_a_second_one_is_seen(recipe) -> No
     assert twice.again == again.read == 10
 
 
+def fates(accepted: pa.Table, quarantined: pa.Table) -> set[tuple[int, int, str]]:
+    """What became of each record, by its place."""
+    rows = {"accepted": accepted["_stillwell"], "quarantined": quarantined["_stillwell"]}
+    return {(one["partition"], one["offset"], name) for name, traces in rows.items() for one in traces.to_pylist()}
+
+
+def test_tasks_of_any_process_go_on_with_what_was_remembered_where_theirs_begin(recipe, monkeypatch) -> None:
+    """Tasks wander between processes, and some are asked twice; verdicts are those of one pass over each partition."""
+    contract = (
+        "contract: c\nversion: 1.0.0\nkey: sensor_id\ntime: timestamp\nfields:\n  sensor_id: {type: string}\n"
+        "  timestamp: {type: timestamp, required: true}\n  temperature: {type: double}\n"
+        "sequence:\n  steady: {kind: jump, field: temperature, max: 0.4, within: 10m}\n"
+    )
+    recipe = replace(recipe, contract=contract, state=recipe.folder.parent, positions={})
+    source, alone = recipe.another(), Kernel(parse(contract), threads=1)
+    source.open()
+    source.seek({})
+    whole = alone.judge(pa.concat_tables([source.read(100).table for _ in range(3) if not source.finished]), NOW)
+    assert 0 < len(whole.quarantined) < whole.read == 100
+    planner, staging = Planner(recipe), Staging(recipe.folder)
+    processes, chances = [None, None], random.Random(7)
+    found, number = set[tuple[int, int, str]](), 0
+    while planner.latest() > number:
+        number += 1
+        parts = planner.parts(number)
+        for part in [*parts, *parts[: number % 3]]:
+            one = chances.randrange(2)
+            monkeypatch.setattr(task, "_held", processes[one])
+            perform(recipe, part)
+            processes[one] = task._held
+        for report in staging.reports(number) or ():
+            if report.read:
+                found |= fates(*(staging.rows(number, [name]) for name in (report.accepted, report.quarantined)))
+        staging.committed(number)
+    assert found == fates(whole.accepted, whole.quarantined)
+
+
 def test_who_commits_and_gives_no_sign_is_taken_to_be_dead(recipe) -> None:
     (recipe.folder / "alive").unlink()
     with pytest.raises(RuntimeError, match="is gone"):
@@ -219,8 +274,6 @@ def test_what_keeps_a_task_from_its_work_is_reported_with_its_kind(recipe) -> No
     (recipe.folder / "epoch-000000000001").mkdir()
     broken = replace(recipe, folder=recipe.folder, contract="contract: c\n")
     broken = replace(broken, another=recipe.another)
-    import stillwell.engines.spark.task as task
-
     task._held = None
     failure = perform(broken, part).failure
     task._held = None

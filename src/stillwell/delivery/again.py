@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -201,11 +201,15 @@ class Rejudge:
         self._memory.reach(intent, same)
         return dataclasses.replace(judged, facts=facts)
 
-    def go_on(self, delivery: Delivery, contract: Contract) -> None:
-        """Remember what was, up to the first intent that is unfinished; where none is, for epochs of this contract."""
+    def go_on(self, delivery: Delivery, contract: Contract, only: Collection[int] | None = None) -> None:
+        """Remember what was, up to the first intent that is unfinished; where none is, for epochs of this contract.
+
+        With `only`, of these partitions.
+        """
         if self._memory is not None:
-            unfinished = delivery.unfinished()
-            self._memory.take_up(delivery.settled(), self._kernel(unfinished[0]).contract if unfinished else contract)
+            unfinished, settled = delivery.unfinished(), delivery.settled()
+            before = settled if only is None else [intent.within(only) for intent in settled]
+            self._memory.take_up(before, self._kernel(unfinished[0]).contract if unfinished else contract)
 
     def _kernel(self, intent: Intent) -> Kernel:
         if intent.contract not in self._kernels:

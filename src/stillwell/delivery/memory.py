@@ -1,26 +1,21 @@
 """What sequence rules remember, kept in step with epochs: saved before each intent, taken up again where one ended.
 
-A save is a file of plain arrays for each partition, named after the offset that it stands at and a word that its intent
-repeats, so that what a run saved and never declared is nobody's. It holds what changed since the one before it; the
-first of a run, and then one in 50, holds all.
+A save is a file of plain arrays for each partition (`stillwell.delivery.saves`), named after the offset that it stands
+at and a word that its intent repeats, so that what a run saved and never declared is nobody's. It holds what changed
+since the one before it; one in 50 holds all, and the first of a run that judges where it commits.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from zipfile import BadZipFile
-
-import numpy as np
 
 from stillwell.contract.digest import digest
 from stillwell.contract.model import Contract
-from stillwell.delivery.durable import refusal
 from stillwell.delivery.intent import Intent
+from stillwell.delivery.saves import Saved, chain, forget_older, new_word, newest, place, write
 from stillwell.delivery.slice import Position
-from stillwell.errors import StillwellError, fail
 from stillwell.kernel.sequence.history import MOST_KEYS, History
 from stillwell.kernel.sequence.state import Arrays
 
@@ -49,7 +44,9 @@ class Memory:
         self.history = History(contract, most)
         self._digest = digest(contract)
         self._folder = folder
+        self._most = most
         self._last: dict[int, Path] = {}
+        self._sure: set[int] = set()  # partitions that stand where they were saved last
         self._saves: dict[int, int] = {}
         self._reached: dict[int, int] = {}
         self._told: dict[int, int] = {}
@@ -91,34 +88,26 @@ class Memory:
         arrays = {partition: self.history.saved(partition) for partition in partitions}
         return Changes(arrays, {partition: keys for partition, keys in gone.items() if keys})
 
-    def save(self, changes: Changes, ends: Mapping[int, Position], word: str = "") -> str:
-        """Write changes that lead up to these positions; gives the word that their intent must repeat, a new one or
-        this.
+    def save(self, changes: Changes, ends: Mapping[int, Position], word: str = "") -> Saved:
+        """Write changes that lead up to these positions, under a new word or this; their intent must repeat it.
 
         Raises:
             ConnectorError: code `disk-full` or `unwritable`.
         """
-        assert self._folder is not None
         word = word or new_word()
+        whole = frozenset(partition for partition, arrays in changes.arrays.items() if arrays["partition"][2])
         for partition, arrays in changes.arrays.items():
-            path = save_path(self._folder, partition, ends[partition].offset, word)
-            before = self._last.get(partition) if not arrays["partition"][2] else None
-            parent = np.frombuffer((before.name if before else "").encode(), np.uint8)
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.with_suffix(".part").open("wb") as file:
-                    np.savez(file, parent=parent, **dict(arrays))  # type: ignore[arg-type]
-                path.with_suffix(".part").replace(path)
-            except OSError as error:
-                raise refusal(path, error) from error
+            path = self._path(partition, ends[partition].offset, word)
+            write(path, arrays, None if partition in whole else self._last.get(partition))
             self._last[partition] = path
-        return word
+            self._sure.add(partition)
+        offsets = {partition: ends[partition].offset for partition in changes.arrays}
+        return Saved(word, offsets, whole, changes.forgotten)
 
-    def forget_older(self, changes: Changes) -> None:
-        """Remove saves that nobody needs any more, once an epoch whose save holds all is written."""
-        for partition, arrays in changes.arrays.items():
-            if arrays["partition"][2]:
-                _forget_before(self._last[partition])
+    def forget_older(self, saved: Saved) -> None:
+        """Remove saves that nobody needs any more, once the epoch of these is written."""
+        assert self._folder is not None
+        forget_older(self._folder, saved)
 
     def take_up(self, intents: Sequence[Intent], contract: Contract) -> None:
         """Go on where these intents ended, under the contract of what comes next.
@@ -128,90 +117,50 @@ class Memory:
         """
         self.under(contract)
         for partition, (offset, word) in newest(intents).items():
-            self.go_on(partition, offset, word if contract.sequence else "")
+            self._reached[partition] = offset
+            if word and contract.sequence:
+                self._restore(partition, self._path(partition, offset, word), None)
+                # The first save of a run holds all.
+                self._saves[partition] = 0
 
-    def go_on(self, partition: int, offset: int, word: str) -> None:
-        """Go on where one partition was saved under this word; with an empty one nothing is remembered of it.
+    def stand(self, places: Mapping[int, tuple[int, str]]) -> History:
+        """The history where these partitions were saved, by offset and word; without a word one begins.
+
+        Who was there already, or at one of the saves before, reads only what is new. Of other partitions those are held
+        that were judged last, up to as many keys as may be remembered of one.
 
         Raises:
-            StillwellError: code `history-lost`, when the save is not there.
+            StillwellError: code `history-lost`, when a save is not there.
         """
-        self._reached[partition] = offset
-        if word:
-            assert self._folder is not None
-            saves = list(_chain(save_path(self._folder, partition, offset, word)))
-            self.history.restore(partition, [_read(path) for path in reversed(saves)])
-            self.history.of(partition).save_all()
+        for partition, (offset, word) in places.items():
+            known = self._last.get(partition) if partition in self._sure else None
+            # They will be judged: until they are saved, nobody knows where they stand.
+            self._sure.discard(partition)
+            if not word:
+                self._let_go(partition)
+            elif (path := self._path(partition, offset, word)) != known:
+                self._restore(partition, path, known)
+            self.history.partitions[partition] = self.history.partitions.pop(partition, self.history.of(partition))
+        room = self._most
+        for partition in [one for one in reversed(self.history.partitions) if one not in places]:
+            room -= self.history.of(partition).keys
+            if room < 0:
+                self._let_go(partition)
+        return self.history
 
+    def _let_go(self, partition: int) -> None:
+        self.history.partitions.pop(partition, None)
+        self._sure.discard(partition)
+        for kept in (self._saves, self._told):
+            kept.pop(partition, None)
 
-def new_word() -> str:
-    """A word that no save had so far."""
-    return secrets.token_hex(4)
+    def _restore(self, partition: int, path: Path, known: Path | None) -> None:
+        saves, goes_on = chain(path, known)
+        self.history.restore(partition, saves)
+        self._last[partition] = path
+        self._saves[partition] = len(saves) + (self._saves.get(partition, 0) if goes_on else 0)
+        self._told[partition] = self.history.of(partition).forgotten
 
-
-def save_path(folder: Path, partition: int, offset: int, word: str) -> Path:
-    """The file of a save; `folder` is the pipeline's state."""
-    return folder / "history" / str(partition) / f"{offset:020d}-{word}.npz"
-
-
-def ends_saved(folder: Path, partition: int, word: str) -> list[int]:
-    """The offsets at which a partition was saved under this word, in no order."""
-    return [int(path.name[:20]) for path in save_path(folder, partition, 0, word).parent.glob(f"*-{word}.npz")]
-
-
-def look_for(path: Path) -> None:
-    """See that a save is there, with all that it builds on.
-
-    Raises:
-        StillwellError: code `history-lost`, when it is not.
-    """
-    list(_chain(path))
-
-
-def forget_before(path: Path) -> None:
-    """Remove saves that nobody needs any more once the intent of this one is written: those before it, if it holds all.
-
-    Raises:
-        StillwellError: code `history-lost`, when it is not there.
-    """
-    if not _parent(path):
-        _forget_before(path)
-
-
-def _forget_before(kept: Path) -> None:
-    for path in kept.parent.glob("*.npz"):
-        if path.name[:20] < kept.name[:20]:
-            path.unlink(missing_ok=True)
-
-
-def _chain(path: Path) -> Iterator[Path]:
-    """A save and those before it that it builds on, newest first."""
-    while True:
-        yield path
-        if not (parent := _parent(path)):
-            return
-        path = path.with_name(parent)
-
-
-def _parent(path: Path) -> str:
-    """The name of the save that this one builds on; empty where it holds all."""
-    return bytes(_read(path, "parent")["parent"].tobytes()).decode()
-
-
-def _read(path: Path, *names: str) -> Arrays:
-    """The arrays of a save, or some of them."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in names or file.files}
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise fail(
-            StillwellError,
-            "history-lost",
-            f"{path}, in which it was saved what sequence rules remember, cannot be read: {error}.",
-            "Bring the state folder back, or remove the sequence rules for one run: they begin anew after it.",
-        ) from error
-
-
-def newest(intents: Sequence[Intent]) -> dict[int, tuple[int, str]]:
-    """Where each partition stands after these intents, and the word of what was saved there."""
-    return {part.partition: (part.end.offset, intent.history) for intent in intents for part in intent.slices}
+    def _path(self, partition: int, offset: int, word: str) -> Path:
+        assert self._folder is not None
+        return place(self._folder, partition, offset, word)

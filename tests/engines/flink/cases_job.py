@@ -24,7 +24,7 @@ from stillwell.connectors.kafka.rows import HEADER, Rows
 from stillwell.contract.digest import digest
 from stillwell.contract.load import parse
 from stillwell.delivery.intent import Intent
-from stillwell.delivery.memory import newest
+from stillwell.delivery.saves import newest
 from stillwell.engines.flink.job import series_of
 from stillwell.engines.flink.judging import Judging
 from stillwell.engines.flink.packed import EXTRA, OWN, unpacking

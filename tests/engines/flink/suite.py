@@ -18,7 +18,6 @@ from typing import Any
 
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
-from stillwell.engines.flink import Engine
 from stillwell.engines.flink.gateway import java
 from stillwell.engines.flink.job import insertion, table_environment
 from stillwell.engines.flink.run import Run
@@ -26,7 +25,7 @@ from stillwell.pipeline.audit import audit
 from stillwell.pipeline.load import load
 from stillwell.pipeline.plan import Plan, plan
 from stillwell.pipeline.run import run
-from tests.cases.case import cases, fits
+from tests.cases.play import for_engine
 from tests.engines.flink.cases_job import outcomes
 from tests.engines.flink.stage import ROOT, Stage
 
@@ -58,7 +57,7 @@ def all_cases(folder: Path, _brokers: str) -> Any:
         "python.fn-execution.bundle.size": "1400",
     }.items():
         flink.get_config().set(key, value)
-    return outcomes(flink, [one for one in cases() if fits(one, Engine.cannot)], folder)
+    return outcomes(flink, for_engine("flink"))
 
 
 def to_kafka(folder: Path, brokers: str) -> Any:

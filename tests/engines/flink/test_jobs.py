@@ -10,11 +10,10 @@ import subprocess
 import pytest
 
 from stillwell.engines.embedded import Engine, EngineOptions
-from stillwell.engines.flink import Engine as Flink
-from tests.cases.case import Case, cases, fits
+from tests.cases.case import Case
 from tests.cases.check import unmet
 from tests.cases.outcome import differences
-from tests.cases.play import played
+from tests.cases.play import for_engine, played
 from tests.engines.flink.stage import PLACE, ROOT, environment
 
 pytestmark = [pytest.mark.engine]
@@ -35,7 +34,7 @@ def found(kafka, tmp_path_factory) -> dict:
     return json.loads((folder / "found.json").read_text())
 
 
-@pytest.mark.parametrize("case", [one for one in cases() if fits(one, Flink.cannot)], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", for_engine("flink"), ids=lambda case: case.id)
 def test_a_case_ends_on_flink_as_it_does_here(case: Case, found, tmp_path):
     there = found["all_cases"][case.id]
     assert not unmet(case, there)

@@ -14,7 +14,8 @@ from stillwell.contract.load import parse
 from stillwell.delivery import memory
 from stillwell.delivery.again import Rejudge
 from stillwell.delivery.intent import Intent
-from stillwell.delivery.memory import Memory, newest
+from stillwell.delivery.memory import Memory
+from stillwell.delivery.saves import newest
 from stillwell.delivery.slice import Position
 from stillwell.engines.flink import judging
 from stillwell.engines.flink.judging import Judging

@@ -1,13 +1,17 @@
-"""All that tests ask of one Spark session: `session_job.py FOLDER [KEY=VALUE…]` writes outcomes.json and looked.json.
+"""All that tests ask of one Spark session: `session_job.py FOLDER [KEY=VALUE…]` writes it into FOLDER.
 
-The first is what became of the cases, the second what Spark SQL reads through the format `stillwell` and what `check`
+`outcomes.json` is what became of the cases; `turns.json` the same of those with a history, in small epochs, each run on
+the other engine than the one before; `looked.json` what Spark SQL reads through the format `stillwell` and what `check`
 says here and in the executors. Settings are those of the session; it is of two cores, and small.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
 import json
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,17 +22,30 @@ from deltalake import write_deltalake
 from typer.testing import CliRunner
 
 from stillwell.cli._app import app
+from stillwell.engines import embedded
+from stillwell.engines.base import EpochLimits, Job, Summary, Watch
 from stillwell.engines.spark import Engine, EngineOptions
 from stillwell.engines.spark.session import session
 from stillwell.engines.spark.table import register
-from tests.cases.case import Case, cases, fits
+from tests.cases.case import Case, cases
 from tests.cases.outcome import Outcome
-from tests.cases.play import played
+from tests.cases.play import for_engine, played
 
 AT_A_TIME = 2
 CONTRACT = (
     "contract: n\nversion: 1.0.0\nfields:\n  id: {type: integer, required: true}\n  value: {type: double, max: 90}\n"
 )
+
+
+class Turns:
+    """An engine that is Spark for one run and this process for the next."""
+
+    def __init__(self) -> None:
+        self._next = itertools.cycle([Engine(EngineOptions(tasks=2)), embedded.Engine(embedded.EngineOptions())])
+
+    def run(self, job: Job, watch: Watch, stop: threading.Event) -> Summary:
+        """Run the job where it is to run now."""
+        return next(self._next).run(job, watch, stop)
 
 
 def look(spark: Any, folder: Path) -> dict[str, Any]:
@@ -71,9 +88,12 @@ if __name__ == "__main__":
     def play(case: Case) -> Outcome:
         return played(case, Engine(EngineOptions(tasks=2)), folder / case.id)
 
-    found = [one for one in cases() if fits(one, Engine.cannot)]
+    found = for_engine("spark")
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         outcomes = dict(zip([case.id for case in found], pool.map(play, found), strict=True))
     (folder / "outcomes.json").write_text(json.dumps(outcomes))
+    small = EpochLimits(records=4, wait=dt.timedelta(seconds=0.2))
+    turns = {one.id: played(one, Turns(), folder / "turns" / one.id, small) for one in cases("history", "forgotten")}
+    (folder / "turns.json").write_text(json.dumps(turns))
     (folder / "looked.json").write_text(json.dumps(look(spark, folder / "look")))
     spark.stop()

@@ -15,6 +15,7 @@ import pyarrow as pa
 from stillwell.connectors.base import Informed, Shared, Source
 from stillwell.delivery.commit import Delivery
 from stillwell.delivery.memory import Changes, Memory
+from stillwell.delivery.saves import Saved
 from stillwell.delivery.slice import Gap
 from stillwell.engines._gather import Epoch, Gatherer
 from stillwell.engines.base import EpochLimits
@@ -135,18 +136,18 @@ class Flow:
 
     def _commit(self, epoch: Epoch, judged: Judged, clock: dt.datetime, changes: Changes) -> None:
         """Save what is remembered, declare and write the epoch, let go of what is needed no more."""
-        history = self._memory.save(changes, epoch.ends) if self._memory else ""
+        saved = self._memory.save(changes, epoch.ends) if self._memory else Saved()
         self._delivery.commit(
             judged,
             epoch.ends,
             clock,
             gaps=epoch.gaps,
             columns=epoch.columns,
-            history=history,
-            forgotten=changes.forgotten,
+            history=saved.word,
+            forgotten=saved.forgotten,
         )
         if self._memory:
-            self._memory.forget_older(changes)
+            self._memory.forget_older(saved)
 
     def _hand_on(self, epoch: Epoch) -> None:
         """Give an epoch to be judged; while nobody takes it, a group must not think that we are gone."""

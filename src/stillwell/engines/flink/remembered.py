@@ -18,7 +18,8 @@ from pathlib import Path
 from stillwell.contract.model import Contract
 from stillwell.delivery.durable import refusal
 from stillwell.delivery.intent import Intent
-from stillwell.delivery.memory import Memory, ends_saved, forget_before, look_for, new_word, save_path
+from stillwell.delivery.memory import Memory
+from stillwell.delivery.saves import Saved, chain, ends_saved, forget_older, is_whole, new_word, place
 from stillwell.delivery.slice import Position
 from stillwell.engines.flink.writes import Remembering
 from stillwell.errors import Fenced, StillwellError, fail
@@ -45,7 +46,7 @@ class Remembered:
                 claims = _Claims(self._told.folder, partition, self._told.run)
                 offset, word = _base(claims, self._told, first)
                 self._next[partition] = claims.add(_Claim(self.word, offset, word))
-                self._memory.go_on(partition, offset, word)
+                self._memory.stand({partition: (offset, word)})
         return self._memory.history
 
     def after(self, ends: Mapping[int, int]) -> Mapping[int, int]:
@@ -78,7 +79,7 @@ class _Claims:
 
     def __init__(self, folder: Path, partition: int, run: str) -> None:
         self.partition = partition
-        self._folder = save_path(folder, partition, 0, "").parent
+        self._folder = place(folder, partition, 0, "").parent
         self._run = run
 
     def newest_first(self) -> Iterator[_Claim]:
@@ -128,22 +129,24 @@ def remembering(state: Path, keys: int, begins: Mapping[int, tuple[int, str]], *
     """
     for partition, (offset, word) in begins.items():
         if word:
-            look_for(save_path(state, partition, offset, word))
-    place = state / "history" / "flink.run"
+            chain(place(state, partition, offset, word))
+    named = state / "history" / "flink.run"
     try:
-        if not (restored and place.exists()):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            for claim in place.parent.glob("*/*.claim"):
+        if not (restored and named.exists()):
+            named.parent.mkdir(parents=True, exist_ok=True)
+            for claim in named.parent.glob("*/*.claim"):
                 claim.unlink(missing_ok=True)
-            place.write_text(new_word())
-        return Remembering(state.resolve(), place.read_text(), keys, begins)
+            named.write_text(new_word())
+        return Remembering(state.resolve(), named.read_text(), keys, begins)
     except OSError as error:
-        raise refusal(place, error) from error
+        raise refusal(named, error) from error
 
 
 def let_go(state: Path, intent: Intent) -> None:
     """Remove saves that nobody needs any more, now that this line is committed."""
     for part in intent.slices if intent.history else ():
+        one, offset = part.partition, part.end.offset
         # Where it is not there, whoever needs it says so.
         with suppress(StillwellError):
-            forget_before(save_path(state, part.partition, part.end.offset, intent.history))
+            if is_whole(place(state, one, offset, intent.history)):
+                forget_older(state, Saved(intent.history, {one: offset}, frozenset({one})))

@@ -13,9 +13,10 @@ from stillwell.contract.load import parse
 from stillwell.delivery.again import Rejudge, read_again
 from stillwell.delivery.commit import Delivery, Identity
 from stillwell.delivery.intent import Intent
-from stillwell.delivery.memory import Memory, newest
+from stillwell.delivery.memory import Memory
 from stillwell.delivery.recovery import recover
 from stillwell.delivery.retry import Retry
+from stillwell.delivery.saves import newest
 from stillwell.delivery.slice import Position
 from stillwell.engines._taken_up import VERSIONS
 from stillwell.engines.base import Job
@@ -86,6 +87,5 @@ class Written:
         judged = rejudge(read_again(self._job.source, intent), intent)
         if not contract.sequence:
             return Due(judged, "", {})
-        changes = memory.changes(due)
-        word = memory.save(changes, {part.partition: part.end for part in intent.slices})
-        return Due(judged, word, changes.forgotten)
+        saved = memory.save(memory.changes(due), {part.partition: part.end for part in intent.slices})
+        return Due(judged, saved.word, saved.forgotten)

@@ -39,10 +39,6 @@ class Engine:
 
     Options: ClassVar[type[BaseModel]] = EngineOptions
     cannot: ClassVar[Mapping[str, Cannot]] = {
-        "sequence": Cannot(
-            "Rules over a key's history need the records of a partition one after the other, in one place.",
-            "Run it on the engine embedded.",
-        ),
         "group": Cannot(
             "Executors share the partitions of one run; several runs cannot share them as well.",
             "Leave `group` out: `tasks` says how many read side by side.",

@@ -38,34 +38,43 @@ class Planner:
         self._planned = number
         plan = self._staging.plan(number)
         if plan is None:
-            plan = self._plan(number, self._positions(number))
+            plan = self._plan(number)
             self._staging.put_plan(number, plan)
         return plan
 
-    def _positions(self, number: int) -> Mapping[int, Position]:
-        """Where an epoch begins: after what the one before read."""
+    def _begin(self, number: int) -> tuple[Mapping[int, Position], Mapping[int, str]]:
+        """Where an epoch begins, after what the one before read; and the words under which that was saved."""
         before = self._staging.reports(number - 1) if number > 1 else None
         if before is None:
-            return self._recipe.positions
+            return self._recipe.positions, self._recipe.words
         positions: dict[int, Position] = {}
+        words: dict[int, str] = {}
         for report in before:
             positions |= {**report.part.positions, **report.ends}
-        return positions
+            words |= {**report.part.words, **dict.fromkeys(report.saved.offsets, report.saved.word)}
+        return positions, words
 
-    def _plan(self, number: int, positions: Mapping[int, Position]) -> list[Part]:
+    def _plan(self, number: int) -> list[Part]:
+        positions, words = self._begin(number)
         clock = dt.datetime.now(dt.UTC)
         if self._source is None:
             self._source = self._recipe.another()
             if isinstance(self._source, Split):
                 self._source.open()
         if not isinstance(self._source, Split):
-            return [Part(number, 0, positions, only=False, clock=clock)]
+            return [Part(number, 0, positions, only=False, clock=clock, words=words)]
         there = sorted(self._source.partitions_there())
         size = min(self._recipe.tasks or len(there), len(there)) or 1
-        hands = [there[begin::size] for begin in range(size)]
         return [
-            Part(number, at, {one: positions.get(one, Position()) for one in hand}, only=True, clock=clock)
-            for at, hand in enumerate(hands)
+            Part(
+                epoch=number,
+                number=begin,
+                positions={one: positions.get(one, Position()) for one in there[begin::size]},
+                only=True,
+                clock=clock,
+                words={one: words[one] for one in there[begin::size] if one in words},
+            )
+            for begin in range(size)
         ]
 
     def close(self) -> None:

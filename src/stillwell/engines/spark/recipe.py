@@ -10,11 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from stillwell.connectors.base import Source
+from stillwell.delivery.saves import Saved
 from stillwell.delivery.slice import Gap, Position
 from stillwell.engines.base import EpochLimits
 from stillwell.errors import Problem, StillwellError
 from stillwell.kernel.base import Stop
 from stillwell.kernel.digest import Facts
+from stillwell.kernel.sequence.history import MOST_KEYS
 from stillwell.kernel.tally import Tally
 
 
@@ -38,6 +40,9 @@ class Recipe:
     patience: dt.timedelta = dt.timedelta(0)
     group: tuple[str, ...] = ()
     memory: str | None = None
+    state: Path = Path()
+    keys: int = MOST_KEYS
+    words: Mapping[int, str] = field(default_factory=dict)
     hash_key: bytes | None = field(default=None, repr=False)
 
 
@@ -45,7 +50,8 @@ class Recipe:
 class Part:
     """What one task reads of epoch `epoch`: from `positions` on; `only` these partitions, or everything there is.
 
-    `clock` is that of the epoch: the ingest time of records whose envelope has none.
+    `clock` is that of the epoch: the ingest time of records whose envelope has none. `words` are those under which it
+    was saved at `positions` what sequence rules remember; a partition without one begins.
     """
 
     epoch: int
@@ -53,15 +59,17 @@ class Part:
     positions: Mapping[int, Position]
     only: bool
     clock: dt.datetime
+    words: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Report:
     """What a task did: positions after its records, and what the kernel said beside the rows, which are staged.
 
-    `accepted` and `quarantined` name the files of the rows (empty where nothing was read). `finished` says that there
-    is nothing more to read; `failure` what kept the task from its work, with the kind of error. `judged` counts all
-    records that this process (`process`) ever judged for this run: no record may be judged twice.
+    `accepted` and `quarantined` name the files of the rows (empty where nothing was read), `saved` tells what was saved
+    of sequence rules' memory at `ends`. `finished` says that there is nothing more to read; `failure` what kept the
+    task from its work, with the kind of error. `judged` counts all records that this process (`process`) ever judged
+    for this run: no record may be judged twice.
     """
 
     part: Part
@@ -78,6 +86,7 @@ class Report:
     verdicts: pa.UInt8Array | None = None
     facts: Mapping[int, Facts] = field(default_factory=dict)
     tally: Tally | None = None
+    saved: Saved = field(default_factory=Saved)
     stop: Stop | None = None
     failure: tuple[type[StillwellError], tuple[Problem, ...]] | None = None
 

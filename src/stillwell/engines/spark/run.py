@@ -8,7 +8,7 @@ import math
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from stillwell.delivery.again import Rejudge
 from stillwell.delivery.commit import Delivery
 from stillwell.delivery.memory import Memory
 from stillwell.delivery.recovery import recover
+from stillwell.delivery.saves import Saved, forget_older, joined, newest
 from stillwell.delivery.slice import Position
 from stillwell.engines._count import Count
 from stillwell.engines._keeping import let_keep_up
@@ -78,6 +79,7 @@ class Run:
         self._staging = Staging(job.state / "spark" / "none")
         self.once = Once()
         self._finished = False
+        self._words: dict[int, str] = {}  # under which it was saved where a partition stands what rules remember
 
     def run(self) -> Summary:
         """Recover, then let the stream flow and commit its epochs in order, to the end."""
@@ -96,22 +98,33 @@ class Run:
         return self._count.summary(interrupted=not self._finished and self._count.stopped is None)
 
     def _recover(self, delivery: Delivery) -> None:
-        """Finish in this process what was declared: an epoch at most, and one that is already known."""
-        job = self._job
+        """Finish what was declared, and see where it was saved what sequence rules remember."""
         if delivery.unkept():
-            with contextlib.closing(job.kernel()) as kernel:
-                let_keep_up(job, delivery, job.source, kernel, job.kernel)
-        if not delivery.unfinished():
-            return
-        # The run that declared it may have been on another engine, by a contract that remembers.
+            with contextlib.closing(self._job.kernel()) as kernel:
+                let_keep_up(self._job, delivery, self._job.source, kernel, self._job.kernel)
+        unfinished = {part.partition for intent in delivery.unfinished() for part in intent.slices}
+        saved = self._finish(delivery, unfinished) if unfinished else Saved()
+        if self._job.contract.sequence:
+            self._words = {partition: word for partition, (_, word) in newest(delivery.settled()).items() if word}
+            self._words |= dict.fromkeys(saved.offsets, saved.word)
+
+    def _finish(self, delivery: Delivery, partitions: Collection[int]) -> Saved:
+        """Finish in this process what was declared of these partitions: an epoch at most, and one that is known.
+
+        The run that declared it may have been on another engine. What is remembered after it is saved anew, so that a
+        sink that is made anew brings lost saves back.
+        """
+        job = self._job
         memory = Memory(job.contract, job.state, job.keys)
         with contextlib.closing(job.kernel()) as kernel:
             rejudge = Rejudge(job.accepted[0].ledger(), kernel, job.kernel, memory)
-            rejudge.go_on(delivery, job.contract)
+            rejudge.go_on(delivery, job.contract, partitions)
             for intent, batch, judged in recover(delivery, job.source, rejudge):
                 self._count.add(judged, intent.gaps, sum(intent.forgotten.values()), recovered=True)
                 self._watch(Progress(batch, judged, None, recovered=True))
                 self._count.stopped = judged.stop or self._count.stopped
+        memory.under(job.contract)
+        return memory.save(memory.changes(partitions), delivery.positions()) if job.contract.sequence else Saved()
 
     def _stream(self, delivery: Delivery) -> None:
         """Let the stream flow; one that fails is started again where the sinks stand, while that brings us on."""
@@ -155,6 +168,9 @@ class Run:
             patience=job.patience,
             group=job.group,
             memory=job.memory,
+            state=job.state,
+            keys=job.keys,
+            words=dict(self._words),
             hash_key=job.hash_key,
         )
 
@@ -223,10 +239,21 @@ class Run:
         if full:
             judged = self._joined(number, full)
             ends = {partition: end for report in full for partition, end in report.ends.items()}
-            delivery.commit(judged, ends, full[0].part.clock, gaps=gaps, columns=full[0].columns)
+            saved = joined(self._job.state, [report.saved for report in full])
+            delivery.commit(
+                judged,
+                ends,
+                full[0].part.clock,
+                gaps=gaps,
+                columns=full[0].columns,
+                history=saved.word,
+                forgotten=saved.forgotten,
+            )
+            self._words |= dict.fromkeys(saved.offsets, saved.word)
+            forget_older(self._job.state, saved)
             if isinstance(self._job.source, Informed):
                 self._job.source.committed(ends)
-            self._count.add(judged, gaps, recovered=False)
+            self._count.add(judged, gaps, sum(saved.forgotten.values()), recovered=False)
             self._count.stopped = judged.stop
             lags = [report.lag for report in reports]
             self._watch(Progress(None, judged, None if None in lags else sum(one or 0 for one in lags), False))

@@ -8,21 +8,24 @@ import time
 import uuid
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwell.connectors.base import Source, Split
 from stillwell.contract.load import parse
+from stillwell.delivery.memory import Memory
 from stillwell.delivery.retry import PASSING
+from stillwell.delivery.saves import Saved
 from stillwell.delivery.slice import Gap, Position
 from stillwell.engines._gather import Epoch, Gatherer
 from stillwell.engines._taken_up import VERSIONS
 from stillwell.engines.spark.recipe import Part, Recipe, Report
 from stillwell.engines.spark.staging import Staging
 from stillwell.errors import ConnectorError, StillwellError
-from stillwell.kernel import Kernel
+from stillwell.kernel import Judged, Kernel
 
 
 class _Held:
-    """What a worker process keeps from task to task: a source that may stand where the next task goes on, a kernel."""
+    """What a worker process keeps from task to task: a kernel; source and memory, which may stand where it goes on."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.folder = recipe.folder
@@ -30,8 +33,10 @@ class _Held:
         self.source: Source | None = None
         self.at: dict[int, Position] | None = None
         source = recipe.another()
+        contract = parse(recipe.contract)
+        self.memory = Memory(contract, recipe.state, recipe.keys) if contract.sequence else None
         self.kernel = Kernel(
-            parse(recipe.contract),
+            contract,
             format=source.format,
             window=recipe.window,
             group=recipe.group,
@@ -112,8 +117,7 @@ def _performed(held: _Held, recipe: Recipe, part: Part, staging: Staging) -> Rep
     if epoch is None:
         held.at = dict(part.positions)
         return Report(part, _process(), held.judged, finished, VERSIONS, gaps=gaps, lag=lag)
-    judged = held.kernel.judge(epoch.table, part.clock)
-    held.judged += judged.read
+    judged, saved = _judged(held, part, epoch)
     attempt = uuid.uuid4().hex
     report = Report(
         part=part,
@@ -130,12 +134,28 @@ def _performed(held: _Held, recipe: Recipe, part: Part, staging: Staging) -> Rep
         verdicts=judged.verdicts,
         facts=dict(judged.facts),
         tally=judged.tally,
+        saved=saved,
         stop=judged.stop,
     )
     held.at = {**part.positions, **epoch.ends}
     del epoch, judged
     pa.default_memory_pool().release_unused()
     return report
+
+
+def _judged(held: _Held, part: Part, epoch: Epoch) -> tuple[Judged, Saved]:
+    """What the kernel says of a part, by what was remembered where it begins; what is remembered then is saved.
+
+    Each attempt saves under a word of its own, so that one says nothing to another.
+    """
+    memory, history = held.memory, None
+    if memory is not None:
+        there = pc.unique(epoch.table["partition"]).to_pylist()
+        offsets = {one: part.positions.get(one, Position()).offset for one in there}
+        history = memory.stand({one: (offset, part.words.get(one, "")) for one, offset in offsets.items()})
+    judged = held.kernel.judge(epoch.table, part.clock, history)
+    held.judged += judged.read
+    return judged, Saved() if memory is None else memory.save(memory.changes(judged.facts), epoch.ends)
 
 
 def _read(source: Source, recipe: Recipe) -> tuple[Epoch | None, tuple[Gap, ...]]:

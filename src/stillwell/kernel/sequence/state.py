@@ -120,6 +120,11 @@ class PartitionState:
         self._block: int | None = None
         self._whole = True
 
+    @property
+    def keys(self) -> int:
+        """How many are remembered, of all kinds."""
+        return sum(one.used for one in self.sets)
+
     def blocks(self, offsets: npt.NDArray[np.int64]) -> list[int]:
         """The rows at which a block of offsets ends, the last of all included."""
         numbers = offsets // BLOCK
