@@ -11,7 +11,7 @@ from stillwell.delivery.commit import Delivery, Identity
 from stillwell.delivery.slice import Position
 from stillwell.errors import Fenced, StillwellError
 from stillwell.kernel import Kernel
-from tests.delivery.stage import BEGAN, Fuse, Fused, Stage, batch, contract
+from tests.delivery.stage import BEGAN, Died, Fuse, Fused, Stage, batch, contract
 
 IDENTITY = Identity("test", "memory", "digest", "text", {"duckdb": "2"})
 
@@ -132,3 +132,17 @@ def test_an_epoch_that_lost_a_record_is_refused_before_anything_is_written(stage
         assert [problem.code for problem in caught.value.problems] == ["internal"]
     assert stage.everywhere() == []
     assert stage.sink("accepted").ledger().intents() == []
+
+
+def test_what_is_settled_of_a_partition_does_not_wait_for_another(stage, kernel):
+    """Two processes of a group: one dies with partition 0 declared, the other goes on with 1, and gets both."""
+    one = delivery(stage, Fuse(3))
+    with pytest.raises(Died):
+        commit(one, stage, kernel, 0, 30)
+    source = stage.memory({0: batch(1), 1: batch(20)})
+    source.seek({0: Position(1)})
+    chunk = source.read(20)
+    delivery(stage).commit(kernel.judge(chunk.table), chunk.ends, BEGAN)
+    both = delivery(stage)
+    assert [[part.partition for part in intent.slices] for intent in both.unfinished()] == [[0]]
+    assert [[part.partition for part in intent.slices] for intent in both.settled()] == [[1]]

@@ -126,7 +126,7 @@ class Delivery:
 
         That is the newest one of a run that died while it wrote; and all of them for a sink that is new or was lost.
         """
-        return [intent for intent in self._intents if any(self._lacks(holder, intent) for holder in self._marks)]
+        return [intent for intent in self._intents if not self._holds(intent)]
 
     def unkept(self) -> list[Intent]:
         """The intents that every sink holds and some keeper lacks, oldest first."""
@@ -149,9 +149,11 @@ class Delivery:
             self._retry(take, lambda: None)
 
     def settled(self) -> list[Intent]:
-        """The intents before the first unfinished one, oldest first."""
-        unfinished = self.unfinished()
-        return self._intents[: self._intents.index(unfinished[0])] if unfinished else list(self._intents)
+        """The intents that every sink holds, oldest first: of each partition those before its first unfinished one."""
+        return [intent for intent in self._intents if self._holds(intent)]
+
+    def _holds(self, intent: Intent) -> bool:
+        return not any(self._lacks(holder, intent) for holder in self._marks)
 
     def _lacks(self, holder: Holder, intent: Intent) -> bool:
         return self._ahead(self._marks[holder], intent)
