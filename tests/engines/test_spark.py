@@ -17,9 +17,11 @@ import pyarrow as pa
 import pytest
 
 from stillwell.connectors.base import Place
+from stillwell.connectors.files import Source as Files
 from stillwell.connectors.generator import Source as Generator
+from stillwell.connectors.kafka import Source as Kafka
 from stillwell.contract.load import parse
-from stillwell.delivery.slice import Position
+from stillwell.delivery.slice import Gap, Position
 from stillwell.engines import embedded
 from stillwell.engines.base import EpochLimits
 from stillwell.engines.spark import Engine, EngineOptions, task
@@ -37,6 +39,8 @@ from tests.cases.case import Case, cases
 from tests.cases.check import unmet
 from tests.cases.outcome import Outcome, differences
 from tests.cases.play import for_engine, played
+from tests.connectors.kafka.outside import forget
+from tests.connectors.kafka.stage import create, numbers, produce
 from tests.engines.spark.stage import ENVIRONMENT, ROOT, Stage, descendants, environment, there
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -261,6 +265,50 @@ def test_tasks_of_any_process_go_on_with_what_was_remembered_where_theirs_begin(
                 found |= fates(*(staging.rows(number, [name]) for name in (report.accepted, report.quarantined)))
         staging.committed(number)
     assert found == fates(whole.accepted, whole.quarantined)
+
+
+def test_records_of_other_columns_wait_for_the_next_epoch(recipe, tmp_path) -> None:
+    """Text with another header ends an epoch; what was read behind it is read again."""
+    for name, header in (("a", "id,value"), ("b", "value,id"), ("c", "id,more")):
+        (tmp_path / f"{name}.csv").write_text(header + "\n" + "1,2\n" * 4)
+    options = Files.Options(path=str(tmp_path / "*.csv"), format="csv")
+    recipe = replace(recipe, another=lambda: Files(options, Place("p", tmp_path, tmp_path)), positions={})
+    planner, staging, number, read = Planner(recipe), Staging(recipe.folder), 0, []
+    while planner.latest() > number:
+        number += 1
+        reports = judged(recipe, planner.parts(number))
+        read += [(report.read, report.columns) for report in reports if report.read]
+        staging.committed(number)
+    assert [count for count, _ in read] == [4, 4, 4]
+    assert len({columns for _, columns in read}) == 3
+
+
+def test_a_gap_is_told_by_the_epoch_whose_records_lie_behind_it(recipe, kafka, topic, tmp_path) -> None:
+    """Retention overtakes a run, and of that partition nothing comes for a while."""
+    create(kafka, topic, 2)
+    options = Kafka.Options(brokers=kafka.address, topic=topic, refresh=0.3)
+    recipe = replace(
+        recipe,
+        another=lambda: Kafka(options, Place("p", tmp_path, tmp_path)),
+        limits=EpochLimits(records=20, wait=dt.timedelta(seconds=3)),
+        positions={},
+        tasks=1,
+    )
+    planner, staging, told = Planner(recipe), Staging(recipe.folder), []
+    for number, first, second in ((1, 10, 10), (2, 0, 5), (3, 20, 0)):
+        produce(kafka, topic, numbers(first), 0)
+        produce(kafka, topic, numbers(second), 1)
+        if number == 2:
+            # Another process reads on, which has nothing at hand.
+            task._held.let_go()
+            produce(kafka, topic, numbers(30), 0)
+            forget(kafka, topic, {0: 40})
+        (report,) = judged(recipe, planner.parts(number))
+        told.append(({one: end.offset for one, end in report.ends.items()}, report.gaps))
+        staging.committed(number)
+    task._held.let_go()
+    gap = Gap(0, 10, 40)
+    assert told == [({0: 10, 1: 10}, ()), ({1: 15}, (gap,)), ({0: 60}, (gap,))]
 
 
 def test_who_commits_and_gives_no_sign_is_taken_to_be_dead(recipe) -> None:

@@ -67,9 +67,10 @@ class Report:
     """What a task did: positions after its records, and what the kernel said beside the rows, which are staged.
 
     `accepted` and `quarantined` name the files of the rows (empty where nothing was read), `saved` tells what was saved
-    of sequence rules' memory at `ends`. `finished` says that there is nothing more to read; `failure` what kept the
-    task from its work, with the kind of error. `judged` counts all records that this process (`process`) ever judged
-    for this run: no record may be judged twice.
+    of sequence rules' memory at `ends`. `gaps` are those that were met, also where no record came behind one yet.
+    `finished` says that there is nothing more to read; `failure` what kept the task from its work, with the kind of
+    error. `judged` counts all records that this process (`process`) ever judged for this run: no record may be judged
+    twice.
     """
 
     part: Part

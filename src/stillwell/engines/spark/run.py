@@ -235,7 +235,9 @@ class Run:
         self.once.add(reports)
         self._finished = all(report.finished for report in reports)
         full = [report for report in reports if report.read]
-        gaps = tuple(gap for report in reports for gap in report.gaps)
+        # A gap is told with the records behind it, which may come in a later epoch.
+        gaps = tuple(gap for report in full for gap in report.gaps if gap.partition in report.ends)
+        self._count.miss([gap for report in reports for gap in report.gaps])
         if full:
             judged = self._joined(number, full)
             ends = {partition: end for report in full for partition, end in report.ends.items()}
@@ -259,8 +261,6 @@ class Run:
             self._watch(Progress(None, judged, None if None in lags else sum(one or 0 for one in lags), False))
             del judged
             pa.default_memory_pool().release_unused()
-        else:
-            self._count.miss(gaps)
         self._staging.committed(number)
 
     def _joined(self, number: int, reports: Sequence[Report]) -> Judged:

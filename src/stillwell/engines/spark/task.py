@@ -112,11 +112,14 @@ def _patient(held: _Held, recipe: Recipe, part: Part, staging: Staging) -> Repor
 
 def _performed(held: _Held, recipe: Recipe, part: Part, staging: Staging) -> Report:
     source = held.source_at(recipe, part)
-    epoch, gaps = _read(source, recipe)
-    finished, lag = source.finished, source.lag()
-    if epoch is None:
-        held.at = dict(part.positions)
+    read, gaps = _read(source, recipe)
+    finished, lag = source.finished and len(read) < 2, source.lag()
+    # What was read behind the epoch has to be read again, and a gap must be met again with the records behind it.
+    goes_on = len(read) < 2 and not gaps
+    if not read:
+        held.at = dict(part.positions) if goes_on else None
         return Report(part, _process(), held.judged, finished, VERSIONS, gaps=gaps, lag=lag)
+    epoch = read[0]
     judged, saved = _judged(held, part, epoch)
     attempt = uuid.uuid4().hex
     report = Report(
@@ -126,7 +129,7 @@ def _performed(held: _Held, recipe: Recipe, part: Part, staging: Staging) -> Rep
         finished=finished,
         versions=VERSIONS,
         ends=dict(epoch.ends),
-        gaps=epoch.gaps,
+        gaps=(*epoch.gaps, *gaps),
         columns=epoch.columns,
         lag=lag,
         accepted=staging.put_rows(part, attempt, "accepted", judged.accepted),
@@ -137,8 +140,8 @@ def _performed(held: _Held, recipe: Recipe, part: Part, staging: Staging) -> Rep
         saved=saved,
         stop=judged.stop,
     )
-    held.at = {**part.positions, **epoch.ends}
-    del epoch, judged
+    held.at = {**part.positions, **epoch.ends} if goes_on else None
+    del read, epoch, judged
     pa.default_memory_pool().release_unused()
     return report
 
@@ -158,8 +161,8 @@ def _judged(held: _Held, part: Part, epoch: Epoch) -> tuple[Judged, Saved]:
     return judged, Saved() if memory is None else memory.save(memory.changes(judged.facts), epoch.ends)
 
 
-def _read(source: Source, recipe: Recipe) -> tuple[Epoch | None, tuple[Gap, ...]]:
-    """The records of one epoch, within its limits; None when none came."""
+def _read(source: Source, recipe: Recipe) -> tuple[list[Epoch], tuple[Gap, ...]]:
+    """An epoch within its limits, or none, or with one more of what was read behind it; gaps with no record yet."""
     gathered: list[Epoch] = []
     gatherer = Gatherer(recipe.limits, gathered.append)
     until = time.monotonic() + recipe.limits.wait.total_seconds()
@@ -168,7 +171,7 @@ def _read(source: Source, recipe: Recipe) -> tuple[Epoch | None, tuple[Gap, ...]
         if not gatherer.holds and time.monotonic() >= until:
             break
     gatherer.close()
-    return (gathered[0] if gathered else None), gatherer.gaps
+    return gathered, gatherer.gaps
 
 
 def _process() -> str:
