@@ -108,10 +108,10 @@ class Delivery:
         _refuse_others(identity, intents)
         self._intents = intents if partitions is None else [intent.within(partitions) for intent in intents]
         self._positions = {part.partition: part.end for intent in self._intents for part in intent.slices}
-        self._keepers = tuple(keepers)
-        for keeper in self._keepers:
+        for keeper in keepers:
             if not keeper.begun:
                 keeper.begin({identity.mark(one): position.offset for one, position in self._positions.items()})
+        self._kept: dict[Keeper, Mapping[str, int]] = {keeper: dict(keeper.marks()) for keeper in keepers}
 
     def positions(self) -> dict[int, Position]:
         """Where each partition goes on: after the newest intent that names it."""
@@ -130,7 +130,7 @@ class Delivery:
 
     def unkept(self) -> list[Intent]:
         """The intents that every sink holds and some keeper lacks, oldest first."""
-        marks = [keeper.marks() for keeper in self._keepers]
+        marks = self._kept.values()
         return [intent for intent in self.settled() if any(self._ahead(held, intent) for held in marks)]
 
     def before(self, intent: Intent) -> list[Intent]:
@@ -139,14 +139,18 @@ class Delivery:
 
     def keep(self, intent: Intent, judged: Judged | None) -> None:
         """Let every keeper that lacks an intent take it; None where it cannot be judged again."""
-        for keeper in self._keepers:
+        for keeper in self._kept:
+            self._retry(partial(self._take, keeper, intent, judged), partial(self._look_at, keeper))
 
-            def take(keeper: Keeper = keeper) -> None:
-                # A step that failed may have been done.
-                if self._ahead(keeper.marks(), intent):
-                    keeper.take(intent, judged)
+    def _take(self, keeper: Keeper, intent: Intent, judged: Judged | None) -> None:
+        if self._ahead(self._kept[keeper], intent):
+            keeper.take(intent, judged)
+            ends = {name: step.next for name, step in intent.advances().items()}
+            self._kept[keeper] = {**self._kept[keeper], **ends}
 
-            self._retry(take, lambda: None)
+    def _look_at(self, keeper: Keeper) -> None:
+        """See anew what a keeper has: a step that failed may have been done."""
+        self._kept[keeper] = dict(keeper.marks())
 
     def settled(self) -> list[Intent]:
         """The intents that every sink holds, oldest first: of each partition those before its first unfinished one."""

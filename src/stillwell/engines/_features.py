@@ -32,8 +32,9 @@ FEATURES = {
     ),
     "windows": Feature(
         "Windows of a contract, and tallies that are kept (`windows`, `monitor`)",
-        lambda job: ("contract",) if job.keepers else (),
+        lambda job: ("contract",) if any(not hasattr(one, "sink") for one in job.keepers) else (),
     ),
+    "metrics": Feature("A table of counts by key and hour (`metrics`)", lambda job: ("metrics",) if job.by_key else ()),
     "group": Feature(
         "Several runs that share the partitions of a source (`group`)",
         lambda job: ("source",) if isinstance(job.source, Shared) else (),

@@ -41,7 +41,8 @@ class EpochLimits:
 class Job:
     """A planned pipeline: everything that an engine needs to run it, already checked.
 
-    `accepted[0]` holds the ledger. `window` and `group` are those of the tally; `memory` bounds the kernel (for example
+    `accepted[0]` holds the ledger. `window` and `group` are those of the tally, `by_key` the fields by
+    which it is counted by the hour too; `memory` bounds the kernel (for example
     "1GiB"); `hash_key` is the key of sensitive fields that are hashed; a sink that fails is tried again for `patience`;
     of each partition so many `keys` are remembered. `another` makes the same source once more, unopened; it can be
     pickled, so that other processes read too. `keepers` take what each epoch counted.
@@ -57,6 +58,7 @@ class Job:
     memory: str | None = None
     window: dt.timedelta = dt.timedelta(minutes=1)
     group: tuple[str, ...] = ()
+    by_key: tuple[str, ...] = ()
     hash_key: bytes | None = field(default=None, repr=False)
     patience: dt.timedelta = dt.timedelta(0)
     keys: int = MOST_KEYS
@@ -70,6 +72,7 @@ class Job:
             format=self.source.format,
             window=self.window,
             group=self.group,
+            by_key=self.by_key,
             hash_key=self.hash_key,
             threads=threads,
             memory=self.memory,

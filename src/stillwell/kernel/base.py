@@ -102,7 +102,8 @@ class Judged:
     """What the kernel says of a batch of n records.
 
     `verdicts` (uint8, length n, in the order of the batch) labels every record, `accepted` and `quarantined` hold the
-    rows in the same order, `facts` has an entry per partition, `stop` is set when a `fail` rule was broken.
+    rows in the same order, `facts` has an entry per partition, `stop` is set when a `fail` rule was broken. `by_key`
+    counts records and failures by hour and key, where that was asked for.
     """
 
     accepted: pa.Table
@@ -111,6 +112,7 @@ class Judged:
     tally: Tally
     facts: Mapping[int, Facts]
     stop: Stop | None = None
+    by_key: Tally | None = None
 
     @property
     def read(self) -> int:

@@ -56,7 +56,14 @@ class Counter:
     """Counts batches of one contract by windows of event time and a group of fields."""
 
     def __init__(
-        self, contract: Contract, rules: tuple[Rule, ...], window: dt.timedelta, group: tuple[str, ...], hashed_by: str
+        self,
+        contract: Contract,
+        rules: tuple[Rule, ...],
+        window: dt.timedelta,
+        group: tuple[str, ...],
+        hashed_by: str,
+        *,
+        bare: bool = False,
     ) -> None:
         self._contract = contract
         self._rules = rules
@@ -64,6 +71,11 @@ class Counter:
         self._micros = window // _MICROSECOND
         self._group = group
         self._hashed_by = hashed_by
+        self._bare = bare
+
+    def bare(self, window: dt.timedelta, group: tuple[str, ...]) -> Counter:
+        """One for other windows and groups that counts records and failures alone: it says nothing of fields."""
+        return Counter(self._contract, self._rules, window, group, self._hashed_by, bare=True)
 
     def count(self, batch: Counted) -> Tally:
         """The tally of one batch, or of a piece of one."""
@@ -83,8 +95,22 @@ class Counter:
             "repaired": _by_cell(odd.cell[kept & flags.any_repaired(flags.repaired)], size),
             "by_ingest": _by_cell(plain.cell[plain_late], size) + _by_cell(odd.cell[odd_late], size),
         }
+        ingested = np.zeros(size, np.int64)
+        np.maximum.at(ingested, cell, np.concatenate([batch.plain_ingest, batch.odd_ingest]))
+        if self._bare:
+            none = np.zeros(size, np.int64)
+            broken = {rule.name: flags.failed[rule.name] for rule in self._rules if flags.failed[rule.name].any()}
+            failed = {rule: RuleTally(_by_cell(odd.cell[mask], size), none, none) for rule, mask in broken.items()}
+            return Tally(self._window, self._group, cells, counts, ingested, failed, {})
+        rules, fields = self._details(flags, plain, odd, size)
+        return Tally(self._window, self._group, cells, counts, ingested, rules, fields)
+
+    def _details(
+        self, flags: Flags, plain: _Part, odd: _Part, size: int
+    ) -> tuple[dict[str, RuleTally], dict[str, FieldTally]]:
+        """What is counted of rules and fields."""
         nulls = {
-            field.name: _by_cell(plain.cell[_is_null(batch.plain[field.name])], size) for field in self._contract.fields
+            field.name: _by_cell(plain.cell[_is_null(plain.rows[field.name])], size) for field in self._contract.fields
         }
         rules = {rule.name: self._rule(rule, flags, plain, odd.cell, nulls, size) for rule in self._rules}
         readable = ~flags.any_failed(PAYLOAD)
@@ -94,9 +120,7 @@ class Counter:
             invalid = _by_cell(odd.cell[self._bad(flags, field.name) | self._mended(flags, field.name)], size)
             summary = _summarise(field, (plain, odd), size, self._hashed_by)
             fields[field.name] = replace(summary, null=null, invalid=invalid)
-        ingested = np.zeros(size, np.int64)
-        np.maximum.at(ingested, cell, np.concatenate([batch.plain_ingest, batch.odd_ingest]))
-        return Tally(self._window, self._group, cells, counts, ingested, rules, fields)
+        return rules, fields
 
     def _windows(self, rows: pa.Table, ingest: Ints, bad: Mask | None) -> tuple[Ints, Mask]:
         """The window of each row, and which rows are placed by ingest time."""

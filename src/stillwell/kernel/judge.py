@@ -33,6 +33,7 @@ from stillwell.kernel.tally import Tally, merge
 from stillwell.kernel.ways import Both, Ways
 
 WINDOW = dt.timedelta(minutes=1)
+_HOUR = dt.timedelta(hours=1)
 
 
 LEAST_ROWS, MOST_ROWS = 8_000, 250_000
@@ -42,7 +43,7 @@ _KEPT = 32_000_000
 """So large a piece glibc has to see freed, or else it gives memory back at once and fetches it for each array anew."""
 
 Result = TypeVar("Result")
-_Whole: TypeAlias = tuple[Parted, Tally, Mapping[int, Facts]]
+_Whole: TypeAlias = tuple[Parted, Tally, Mapping[int, Facts], Tally | None]
 
 
 class Kernel:
@@ -55,6 +56,7 @@ class Kernel:
         format: how payloads are to be read; ignored for typed records.
         window: length of the tally's event-time windows.
         group: fields by whose values the tally is kept apart.
+        by_key: fields by which records and failures are also counted hour by hour (`Judged.by_key`); none for not.
         hash_key: key of sensitive fields that are hashed; without it they are masked.
         threads: that judge side by side; None for one a core.
         memory: of DuckDB, for example "1GiB"; None for its default.
@@ -70,6 +72,7 @@ class Kernel:
         format: Format | None = None,
         window: dt.timedelta = WINDOW,
         group: tuple[str, ...] = (),
+        by_key: tuple[str, ...] = (),
         hash_key: bytes | None = None,
         threads: int | None = None,
         memory: str | None = None,
@@ -79,6 +82,7 @@ class Kernel:
         self.format = format or Format()
         self._window = window
         self._group = group
+        self._by_key = by_key
         self._hash_key = hash_key
         self._workers = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._workers, "kernel")
@@ -115,13 +119,16 @@ class Kernel:
         """
 
         def whole(some: pa.Table, part: Parted, counted: Counted, counter: Counter) -> _Whole:
-            return part, counter.count(counted), sums(some, part.accepted, part.quarantined)
+            keyed = counter.bare(_HOUR, self._by_key).count(counted) if self._by_key else None
+            return part, counter.count(counted), sums(some, part.accepted, part.quarantined), keyed
 
         parts = self._parts(batch, clock, whole, history=history)
-        part = joined([part for part, _, _ in parts])
-        tally = merge([tally for _, tally, _ in parts])
-        checked = facts(batch, [found for _, _, found in parts])
-        return Judged(part.accepted, part.quarantined, part.verdicts, tally, checked, part.stop)
+        part = joined([one[0] for one in parts])
+        tally = merge([one[1] for one in parts])
+        checked = facts(batch, [one[2] for one in parts])
+        by_key = [one[3] for one in parts if one[3] is not None]
+        keyed = merge(by_key) if by_key else None
+        return Judged(part.accepted, part.quarantined, part.verdicts, tally, checked, part.stop, keyed)
 
     def part(self, batch: pa.Table, clock: dt.datetime | None = None, history: History | bool | None = None) -> Parted:
         """Judge without counting: the same verdicts, rows and reasons, but neither tally nor facts."""

@@ -181,6 +181,7 @@ PIPELINE = Thing(
         Key("source", PartShape("Source"), "Where records come from.", required=True),
         Key("accepted", OneOrMore(PartShape("Sink")), "Where good records go; the ledger lives there.", required=True),
         Key("quarantine", OneOrMore(PartShape("Sink")), "Where all others go, verbatim, with reasons.", required=True),
+        Key("metrics", OneOrMore(PartShape("Sink")), "Where counts by key and hour go."),
         Key("engine", PartShape("Engine"), "What the kernel runs on; embedded."),
         Key("state", _TEXT, "The folder of its state; `.stillwell/NAME` beside this file."),
         Key("epoch", _EPOCH, "How much is judged and written together."),

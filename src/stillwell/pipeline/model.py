@@ -88,6 +88,7 @@ class Pipeline:
     source: Part
     accepted: tuple[Part, ...]
     quarantine: tuple[Part, ...]
+    metrics: tuple[Part, ...] = ()
     engine: Part = Part("embedded")
     state: str | None = None
     epoch: EpochLimits = field(default_factory=EpochLimits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,18 +15,20 @@ from stillwell.connectors.base import Place, Source
 from stillwell.contract.load import load
 from stillwell.contract.model import Contract
 from stillwell.contract.read import Problems
+from stillwell.delivery.commit import Keeper
 from stillwell.delivery.durable import door
 from stillwell.engines._features import refused
 from stillwell.engines.base import Engine, Forewarning, Job
 from stillwell.errors import PipelineError, Problem, StillwellError, Where, fail
 from stillwell.kernel.program import accepted_schema, quarantine_schema
 from stillwell.kernel.sequence.cost import costs
+from stillwell.monitor.metrics import METRICS, Metrics
 from stillwell.monitor.monitor import Monitor
 from stillwell.monitor.store import StoreOptions
 from stillwell.monitor.windows import grain, grouped_by, unjudged
 from stillwell.pipeline.model import Part, Pipeline
 from stillwell.pipeline.options import read_options
-from stillwell.pipeline.refuse import same_place, unbuilt, unjudgeable, unshared, unwatched
+from stillwell.pipeline.refuse import same_place, unbuilt, uncounted, unjudgeable, unshared, unwatched
 
 T = TypeVar("T")
 
@@ -70,6 +72,11 @@ class Plan:
             _placed(part, problems, partial(sink.check, quarantine_schema(record)), unknown)
             for part, sink in zip(pipeline.quarantine, job.quarantine, strict=True)
         ]
+        counted = [one.sink for one in job.keepers if isinstance(one, Metrics)]
+        counts = [
+            _placed(part, problems, partial(sink.check, METRICS))
+            for part, sink in zip(pipeline.metrics, counted, strict=True)
+        ]
         _placed(state, problems, partial(door, job.state / "run.lock"))
         watches = [] if self.monitor is None else [self.monitor.described()]
         if self.monitor is not None:
@@ -80,6 +87,7 @@ class Plan:
             f"judges by    {contract.name} {contract.version}, {contract.file}, on {pipeline.engine.name}",
             *(f"accepts to   {line}" for line in accepts),
             *(f"rejects to   {line}" for line in rejects),
+            *(f"counts to    {line}" for line in counts),
             *(f"watches      {line}" for line in watches),
             f"keeps state  {job.state}",
         ]
@@ -120,6 +128,15 @@ class _Builder:
         path = self.place.path(options.path) if options.path else self.place.state / "monitor.sqlite"
         return Monitor(contract, path, options)
 
+    def keepers(self, contract: Contract, source: Any, sinks: Sequence[Any]) -> tuple[Keeper, ...]:
+        """What takes the counts of each epoch: the monitor, and these sinks of metrics."""
+        monitor = self.monitor(contract)
+        self.add(uncounted(contract, self.pipeline))
+        found = (*(() if monitor is None else (monitor,)), *(Metrics(contract, sink) for sink in sinks))
+        for one in unwatched(source, bool(found)):
+            self.problems.add(one.code, one.what, one.fix, self.pipeline.source.at, one.path)
+        return found
+
     def contract(self) -> Contract | None:
         """The contract, read from beside the pipeline's file."""
         named = self.pipeline.contract
@@ -158,7 +175,7 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
     with pipeline.outside.masking():
         builder.add(unbuilt(pipeline))
         contract = builder.contract()
-        parts = (pipeline.source, *pipeline.accepted, *pipeline.quarantine)
+        parts = (pipeline.source, *pipeline.accepted, *pipeline.quarantine, *pipeline.metrics)
         sides = ["Source", *["Sink"] * (len(parts) - 1)]
         built = [builder.built(part, "connectors", side) for part, side in zip(parts, sides, strict=True)]
         engine = builder.built(pipeline.engine, "engines", "Engine")
@@ -171,16 +188,15 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
         options = next(one[1] for one in built if one)
         builder.add(unshared(source, zip(parts[1:], sinks, strict=True)))
         accepted = len(pipeline.accepted)
-        monitor = builder.monitor(contract)
-        for one in unwatched(source, monitor is not None):
-            builder.problems.add(one.code, one.what, one.fix, pipeline.source.at, one.path)
+        rejected = accepted + len(pipeline.quarantine)
+        keepers = builder.keepers(contract, source, sinks[rejected:])
         builder.problems.stop(PipelineError)
         job = Job(
             pipeline=pipeline.name,
             contract=contract,
             source=source,
             accepted=tuple(sinks[:accepted]),
-            quarantine=tuple(sinks[accepted:]),
+            quarantine=tuple(sinks[accepted:rejected]),
             state=place.state,
             epoch=pipeline.epoch,
             memory=f"{pipeline.limits.memory}B",
@@ -188,7 +204,8 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
             keys=pipeline.limits.keys,
             window=grain(contract),
             group=grouped_by(contract),
-            keepers=() if monitor is None else (monitor,),
+            by_key=contract.key if pipeline.metrics else (),
+            keepers=keepers,
             another=partial(kind, options, place),
         )
         for one in refused(pipeline.engine.name, engine[0], job):
@@ -196,7 +213,8 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
         _placed(pipeline.engine, builder.problems, partial(engine[0].check, job))
         builder.problems.stop(PipelineError)
     told = engine[0].warnings(job) if isinstance(engine[0], Forewarning) else ()
-    return Plan(pipeline, job, engine[0], (*_warnings(contract, pipeline, source), *told), monitor)
+    monitors = (one for one in keepers if isinstance(one, Monitor))
+    return Plan(pipeline, job, engine[0], (*_warnings(contract, pipeline, source), *told), next(monitors, None))
 
 
 def _warnings(contract: Contract, pipeline: Pipeline, source: Any) -> Iterator[str]:

@@ -61,11 +61,25 @@ def unshared(source: object, sinks: Iterable[tuple[Part, object]]) -> Iterator[P
 
 
 def unwatched(source: object, kept: bool) -> Iterator[Problem]:
-    """A problem where a store would see some of a group's partitions alone."""
+    """A problem where what keeps counts would see some of a group's partitions alone."""
     if kept and isinstance(source, Shared):
-        what = "Runs of a group share the partitions: no store would see whole windows."
-        fix = "Leave `group` out, or take the windows out of the contract."
+        what = "Runs of a group share the partitions: none would see whole windows, or count whole epochs."
+        fix = "Leave `group` out, or the windows of the contract, `monitor` and `metrics`."
         yield Problem("not-supported", what, fix, path="source")
+
+
+def uncounted(contract: Contract, pipeline: Pipeline) -> Iterator[Problem]:
+    """A problem where counts by key are asked for, and there is no key that may be shown."""
+    if not pipeline.metrics:
+        return
+    where = pipeline.where("metrics")
+    if not contract.key:
+        what = "Counts by key need a key, and the contract has none."
+        yield Problem("missing-key", what, "Add `key: FIELD` to the contract.", where, "metrics")
+    secret = [name for name in contract.key if contract.field(name).sensitive]
+    if secret:
+        what = f"`{secret[0]}` is sensitive: its values would stand in a table."
+        yield Problem("not-supported", what, "Leave `metrics` out, or choose another key.", where, "metrics")
 
 
 def same_place(parts: Iterable[tuple[Part, object]], place: Place) -> Iterator[Problem]:

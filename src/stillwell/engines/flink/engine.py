@@ -30,6 +30,7 @@ class Engine:
             "It commits without the process that runs the pipeline, which could miss what an epoch counted.",
             _EMBEDDED,
         ),
+        "metrics": Cannot("It counts no keys.", _EMBEDDED),
         "group": Cannot("It shares the partitions among its own tasks.", "Leave `group` out."),
         "spool": Cannot("It reads Kafka alone.", _EMBEDDED),
         "memory": Cannot("It reads Kafka alone.", _EMBEDDED),

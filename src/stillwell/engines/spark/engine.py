@@ -39,6 +39,7 @@ class Engine:
 
     Options: ClassVar[type[BaseModel]] = EngineOptions
     cannot: ClassVar[Mapping[str, Cannot]] = {
+        "metrics": Cannot("Its executors count no keys.", "Run it on the engine embedded."),
         "group": Cannot(
             "Executors share the partitions of one run; several runs cannot share them as well.",
             "Leave `group` out: `tasks` says how many read side by side.",
