@@ -55,9 +55,6 @@ def run(
 
     def tell(progress: Progress) -> None:
         judged = progress.judged
-        for finding in made.monitor.new() if made.monitor is not None else ():
-            output.emit("finding", finding.plain())
-            latest.append(finding)
         output.emit(
             "epoch",
             {
@@ -70,9 +67,15 @@ def run(
             },
         )
 
+    def found(finding: Finding) -> None:
+        output.emit("finding", finding.plain())
+        latest.append(finding)
+
     latest = deque[Finding](maxlen=SHOWN)
     with interruptible(output) as stop:
         made = planned(pipeline, settings or (), output, engine)
+        if made.monitor is not None:
+            made.monitor.listen(found)
         summary = watched(made, output, quiet=quiet, watch=tell, stop=stop)
     say_summary(summary, output)
     if made.monitor is not None:

@@ -27,7 +27,7 @@ from stillwell.delivery.retry import Retry
 from stillwell.delivery.slice import Marks, Position
 from stillwell.kernel.base import COLUMNS, QUARANTINED, Judged
 from stillwell.kernel.facts import facts, sums
-from stillwell.kernel.tally import COUNTS, Tally
+from stillwell.kernel.tally import nothing
 
 Judge = Callable[[pa.Table, Intent], Judged]
 """The verdicts on a batch, under the contract and the clock of an intent."""
@@ -94,8 +94,7 @@ def expire(run: Numbered, work: Work, erase: Callable[[pa.Table], None]) -> Iter
 
 
 _ENVELOPE = ("partition", "offset", "ingest_time", "topic", "via")
-_NONE = np.zeros(0, np.int64)
-_NO_TALLY = Tally(dt.timedelta(minutes=1), (), (), dict.fromkeys(COUNTS, _NONE), _NONE, {}, {})
+_NO_TALLY = nothing(dt.timedelta(minutes=1), ())
 
 
 def recorded(outcomes: Outcomes, run: str) -> pa.Table:

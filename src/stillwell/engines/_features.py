@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stillwell.connectors.base import Shared, Source
 from stillwell.engines.base import Engine, Job
 from stillwell.errors import Problem
+from stillwell.monitor.monitor import Monitor
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ FEATURES = {
     ),
     "windows": Feature(
         "Windows of a contract, and tallies that are kept (`windows`, `monitor`)",
-        lambda job: ("contract",) if any(not hasattr(one, "sink") for one in job.keepers) else (),
+        lambda job: ("contract",) if any(isinstance(one, Monitor) for one in job.keepers) else (),
     ),
     "metrics": Feature("A table of counts by key and hour (`metrics`)", lambda job: ("metrics",) if job.by_key else ()),
     "group": Feature(

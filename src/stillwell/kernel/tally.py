@@ -146,6 +146,12 @@ def merge(tallies: Sequence[Tally]) -> Tally:
     return _combine(parts, cells, first.window, first.group)
 
 
+def nothing(window: dt.timedelta, group: tuple[str, ...]) -> Tally:
+    """The tally of no records, of which no rules and fields are known."""
+    none = np.zeros(0, np.int64)
+    return Tally(window, group, (), dict.fromkeys(COUNTS, none), none, {}, {})
+
+
 def _order(cell: Cell) -> tuple[int, list[tuple[bool, str]]]:
     return cell[0], [(value is None, value or "") for value in cell[1]]
 

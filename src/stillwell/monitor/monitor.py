@@ -6,23 +6,23 @@ that no epoch is counted twice and none is left out, whenever a run is killed.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stillwell.contract.model import Contract
 from stillwell.delivery.intent import Intent
 from stillwell.kernel.base import Judged
-from stillwell.kernel.tally import Tally
-from stillwell.monitor.base import Finding
+from stillwell.kernel.tally import Tally, nothing
+from stillwell.monitor.base import EPOCH, Finding
 from stillwell.monitor.store import Store, StoreOptions
 from stillwell.monitor.store.told import tell
 from stillwell.monitor.windows.clock import advanced, beginning
-from stillwell.monitor.windows.cut import grouped_by
+from stillwell.monitor.windows.cut import MICRO, grain, grouped_by
 from stillwell.monitor.windows.judge import Expectations, Passage
 
-KEPT = 1_000
-"""Findings of a run that are at hand until somebody takes them; the store has all."""
+GRACE = dt.timedelta(seconds=30)
+"""So long nothing must have come before anybody is called silent, and so long after its end a window is waited for."""
 
 _NEVER = -(2**62)
 
@@ -35,8 +35,9 @@ class Monitor:
         self.group = grouped_by(contract)
         self.store = Store(path, options)
         self._expectations = Expectations(contract, self.store, self.group)
-        self._new: list[Finding] = []
-        self._lock = threading.Lock()
+        self._told: Callable[[Finding], None] = lambda _finding: None
+        self._ticked = _NEVER
+        self._taken: dt.datetime | None = None
         self.found = 0
         self.stopped: Finding | None = None
 
@@ -80,11 +81,9 @@ class Monitor:
         """How often there was nothing to measure."""
         return self._expectations.not_evaluated
 
-    def new(self) -> list[Finding]:
-        """The findings since this was asked last, the newest KEPT of them."""
-        with self._lock:
-            new, self._new = self._new, []
-        return new
+    def listen(self, told: Callable[[Finding], None]) -> None:
+        """Have each finding told once it is in the store; whichever thread found it calls, and waits."""
+        self._told = told
 
     def take(self, intent: Intent, judged: Judged | None) -> None:
         """Add an epoch and judge what is due, in one step; None leaves a hole: what was in it cannot be known.
@@ -102,13 +101,41 @@ class Monitor:
                 return
             found = self._due(judged.tally)
             tell(self.store, found)
-        with self._lock:
-            self.found += len(found)
-            self._new = [*self._new, *found][-KEPT:]
-            # What was not seen accuses nobody.
-            known = (one for one in found if one.kind != "monitor down")
-            stops = (one for one in known if (one.severity, one.status) == ("fail", "final"))
-            self.stopped = self.stopped or next(stops, None)
+            self.store.remember("clock", (intent.clock - EPOCH) // MICRO)
+        self._taken = dt.datetime.now(dt.UTC)
+        self._tell(found)
+
+    def _tell(self, found: list[Finding]) -> None:
+        self.found += len(found)
+        # What was not seen accuses nobody.
+        known = (one for one in found if one.kind != "monitor down")
+        stops = (one for one in known if (one.severity, one.status) == ("fail", "final"))
+        self.stopped = self.stopped or next(stops, None)
+        for one in found:
+            self._told(one)
+
+    def tick(self, now: dt.datetime, since: dt.datetime) -> None:
+        """Where no epoch has come for GRACE (nor since the run began), judge the windows that passed meanwhile.
+
+        Event time is taken to have gone on from the watermark as the clock did from the last epoch. What is found is
+        provisional: the next epoch says what holds.
+        """
+        if not self.contract.windows or now - max(since, self._taken or since) < GRACE or not self.store.is_open:
+            return
+        with self.store.step():
+            watermark, clock = (self.store.recall(name, _NEVER) for name in ("watermark", "clock"))
+            if _NEVER in (watermark, clock):
+                return
+            before = max(self._ticked, watermark)
+            after = watermark + (now - EPOCH) // MICRO - clock - GRACE // MICRO
+            if after <= before:
+                return
+            self._ticked = after
+            first, kept = (self.store.recall(name, _NEVER) for name in ("first", "fine"))
+            passage = Passage(before, after, first, kept, provisional=True)
+            found = self._expectations.judge(nothing(grain(self.contract), self.group), passage)
+            tell(self.store, found)
+        self._tell(found)
 
     def _due(self, tally: Tally) -> list[Finding]:
         """Let event time go on, judge the windows that it makes due, and age the store."""
@@ -126,6 +153,7 @@ class Monitor:
         if (end := store.recall("hole_end", _NEVER)) != _NEVER:
             hole = store.recall("hole_start", _NEVER), end
         store.remember("watermark", watermark)
+        self._ticked = _NEVER
         kept = store.recall("fine", _NEVER)
         passage = Passage(first if old == _NEVER else old, watermark, first, kept, hole)
         found = self._expectations.judge(tally, passage)

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from stillwell.connectors.base import Shared
 from stillwell.engines.base import Clearing, Progress, Summary, Watch
+from stillwell.monitor.silence import listening
 from stillwell.pipeline.lock import run_lock
 from stillwell.pipeline.plan import Plan
 
@@ -40,4 +41,6 @@ def run(plan: Plan, watch: Watch = _unwatched, stop: threading.Event | None = No
             if plan.monitor is not None and plan.monitor.stopped is not None:
                 ending.set()
 
+        if plan.monitor is not None:
+            closing.enter_context(listening(plan.monitor))
         return plan.engine.run(job, see, ending)

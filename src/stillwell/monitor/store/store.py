@@ -61,6 +61,11 @@ class Store:
             self._database = None
 
     @property
+    def is_open(self) -> bool:
+        """Whether it was opened, and not closed since."""
+        return self._database is not None
+
+    @property
     def database(self) -> sqlite3.Connection:
         """The connection, of a store that is open."""
         assert self._database is not None, "open it first"
