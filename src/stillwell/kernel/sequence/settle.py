@@ -79,13 +79,16 @@ def _reasons(step: Step, explainer: Explainer, records: pa.Table, before: npt.ND
         seen = pc.binary_join_element_wise(*columns, ", ", options=join)
     hidden = explainer.hides(rule)
     members = [
-        pa.repeat(rule.name, count),
-        pa.repeat(",".join(rule.fields), count),
-        pa.repeat(rule.severity, count),
+        *(_repeated(text, count) for text in (rule.name, ",".join(rule.fields), rule.severity)),
         explainer.masked(rule, seen),
-        pa.repeat(rule.expected, count) if hidden else shown,
+        _repeated(rule.expected, count) if hidden else shown,
     ]
     return pa.StructArray.from_arrays(members, fields=list(REASON))
+
+
+def _repeated(text: str, count: int) -> pa.StringArray:
+    # With its type: to guess one, Arrow looks each time for a library that may not be there.
+    return pa.repeat(pa.scalar(text, pa.string()), count)
 
 
 def _appended(lists: pa.ListArray, parts: Sequence[tuple[npt.NDArray[np.int64], pa.StructArray]]) -> pa.ListArray:
