@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -196,3 +197,22 @@ def test_entries_of_one_cell_are_found():
 def test_times_beyond_the_exact_integers_of_a_double_have_moments():
     moments = Moments.of(np.array([dt.datetime(9999, 1, 1, tzinfo=dt.UTC).timestamp() * 1e6]), np.zeros(1, np.int64), 1)
     assert moments.std[0] == 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 40])
+def test_the_mean_of_the_largest_doubles_is_finite_and_the_same_however_they_are_cut(size):
+    most = np.finfo(float).max
+    values = np.array([most, most, -most, most, 1.5, -most, most, 0.0, 1e305, most, most] * 3)
+    cells = np.zeros(len(values), np.int64)
+    exact = sum(map(Fraction, values.tolist())) / len(values)
+    parts = [(Moments.of(values[at : at + size], cells[at : at + size], 2), np.arange(2)) for at in range(0, 33, size)]
+    whole = Moments.merge(parts, 2)
+    assert whole.mean[0] == pytest.approx(float(exact), rel=1e-9)
+    assert (whole.std[0], whole.mean[1], whole.squares[1]) == (np.inf, 0.0, 0.0)
+
+
+def test_a_part_without_values_says_nothing_of_a_large_spread():
+    values = np.array([1e200, 1e200])
+    one, none = Moments.of(values, np.zeros(2, np.int64), 1), Moments.of(values[:0], np.zeros(0, np.int64), 1)
+    whole = Moments.merge([(one, np.array([0])), (none, np.array([0]))], 1)
+    assert (whole.mean[0], whole.std[0]) == (1e200, 0.0)

@@ -21,6 +21,9 @@ Hashes: TypeAlias = npt.NDArray[np.uint64]
 MANTISSA_BITS = 6
 """Bits of the mantissa in a bucket: a bucket is at most 1/64 of its value wide, its middle off by less than 0.8 %."""
 
+_HUGE = 1e280
+"""Beyond this, a sum could be larger than any double, in one cut of a stream and not in another."""
+
 REGISTERS = 256
 """Registers of a distinct count; its standard error is about 1.04 / sqrt(256) = 6.5 %."""
 
@@ -149,19 +152,23 @@ class Moments:
         here = cell[starts]
         sizes = np.diff(np.append(starts, len(cell)))
         # Sums of deviations from a value of the cell itself do not lose digits where the mean is large.
-        first = values[starts]
-        with np.errstate(over="ignore", invalid="ignore"):
-            shifted = values - np.repeat(first, sizes)
+        least, greatest = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+        scale = _scale(least, greatest)
+        each = np.repeat(scale, sizes) if (scale < 1).any() else 1.0
+        first = values[starts] * scale
+        with np.errstate(over="ignore"):
+            shifted = values * each - np.repeat(first, sizes)
             mean = np.add.reduceat(shifted, starts) / sizes
             shifted -= np.repeat(mean, sizes)
+            shifted /= each
             shifted *= shifted
             squares = np.add.reduceat(shifted, starts)
         return Moments(
             _placed(sizes, here, np.zeros(cells, np.int64)),
-            _placed(mean + first, here, np.zeros(cells)),
+            _placed((mean + first) / scale, here, np.zeros(cells)),
             _placed(squares, here, np.zeros(cells)),
-            _placed(np.minimum.reduceat(values, starts), here, np.full(cells, np.inf)),
-            _placed(np.maximum.reduceat(values, starts), here, np.full(cells, -np.inf)),
+            _placed(least, here, np.full(cells, np.inf)),
+            _placed(greatest, here, np.full(cells, -np.inf)),
         )
 
     @staticmethod
@@ -174,23 +181,31 @@ class Moments:
         )
         whole = np.bincount(at, count, minlength=cells).astype(np.int64)
         some = np.maximum(whole, 1)
-        # As above, from the mean of each cell's largest part.
-        pivot, order = np.zeros(cells), np.argsort(count, kind="stable")
-        pivot[at[order]] = mean[order]
-        with np.errstate(over="ignore", invalid="ignore"):
-            shifted = mean - pivot[at]
-            middle = np.bincount(at, count * shifted, minlength=cells) / some
-            spread = np.bincount(at, squares + count * (shifted - middle[at]) ** 2, minlength=cells)
         low, high = np.full(cells, np.inf), np.full(cells, -np.inf)
         np.minimum.at(low, at, least)
         np.maximum.at(high, at, greatest)
-        return Moments(whole, np.where(whole > 0, middle + pivot, 0.0), spread.astype(np.float64), low, high)
+        # As above, from the mean of each cell's largest part.
+        scale = np.where(whole > 0, _scale(low, high), 1.0)
+        pivot, order = np.zeros(cells), np.argsort(count, kind="stable")
+        pivot[at[order]] = mean[order] * scale[at[order]]
+        with np.errstate(over="ignore"):
+            shifted = np.where(count > 0, mean * scale[at] - pivot[at], 0.0)
+            middle = np.bincount(at, count * shifted, minlength=cells) / some
+            apart = np.where(count > 0, (shifted - middle[at]) / scale[at], 0.0)
+            spread = np.bincount(at, squares + count * apart**2, minlength=cells)
+        mean = np.where(whole > 0, (middle + pivot) / scale, 0.0)
+        return Moments(whole, mean, spread.astype(np.float64), low, high)
 
     @property
     def std(self) -> Floats:
         """Population standard deviation per cell; NaN where there is no value."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.sqrt(self.squares / self.count)
+
+
+def _scale(least: Floats, greatest: Floats) -> Floats:
+    """What values between these are multiplied by, so that a sum of any number of them is finite: a power of two."""
+    return np.where(np.maximum(np.abs(least), np.abs(greatest)) > _HUGE, 2.0**-80, 1.0)
 
 
 def _placed(values: npt.NDArray[Any], at: Ints, whole: npt.NDArray[Any]) -> npt.NDArray[Any]:
