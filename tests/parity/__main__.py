@@ -25,6 +25,7 @@ from tests.parity.compare import Difference, compared
 from tests.parity.hosts import Host, hosts
 from tests.parity.mutation import mutated
 from tests.parity.table import table
+from tests.torture.table import commit
 
 SHOWN = 10
 
@@ -92,7 +93,7 @@ class Play:
 def main() -> int:
     """0 when nothing differs; with a mutation, when something does."""
     options = _asked()
-    began = time.monotonic()
+    began, checked_out = time.monotonic(), commit()
     folder = Path(tempfile.mkdtemp(prefix="stillwell-parity-"))
     chosen = tuple(host for host in hosts() if not options.hosts or host.name in options.hosts)
     drawn = _drawn(options, chosen, folder)
@@ -115,6 +116,7 @@ def main() -> int:
     else:
         print(f"what is left of it: {folder}", file=sys.stderr)
     found = {
+        "commit": checked_out,
         "engines": len({host.engine for host in chosen}),
         "hosts": [host.name for host in chosen],
         "cases": min(score.cases.values(), default=0),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from stillwell.contract.load import parse
 from stillwell.engines.base import EpochLimits
 from stillwell.engines.embedded import Engine, EngineOptions
 from stillwell.kernel.tally import COUNTS
@@ -27,7 +28,11 @@ def judged(case: Case, folder, **limits: int) -> Outcome:
 
 @pytest.fixture(scope="module")
 def drawn() -> list[Case]:
-    return [streams.drawn(3, number, COUNT, history=number == 0) for number in range(4)]
+    return [streams.drawn(3, number, COUNT, history=number % 2 == 0) for number in range(4)]
+
+
+def test_half_of_them_have_rules_over_history(drawn) -> None:
+    assert [bool(parse(case.texts[0]).sequence) for case in drawn] == [True, False, True, False]
 
 
 @pytest.mark.parametrize("number", range(4))
