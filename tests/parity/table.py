@@ -26,7 +26,7 @@ counts and histograms exactly, sums of doubles to a billionth.
 
 Each engine runs in a time zone and a locale of its own, and Spark with its ANSI rules and without:
 
-| | time zone | locale of Java | settings | differences |
+| | time zone | locale told to Java | settings | differences |
 |---|---|---|---|--:|
 {hosts}
 
