@@ -1,7 +1,8 @@
 """Ends what runs on Spark in mid-run, in every way, and looks whether a record is lost or doubled.
 
 `python -m tests.engines.spark.failures [NAME…]` runs each scenario on a real cluster and a real broker, and prints a
-table: that of docs/spark.md.
+table: that of docs/spark.md. `NAME:history` is the same with rules over a key's history, whose verdicts must be those
+of the embedded engine.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwell import lab
-from tests.engines.spark.stage import HOME, Stage, descendants, end
+from tests.engines.spark.stage import CONTRACT, HISTORY, HOME, Stage, descendants, end
 
 RECORDS, EPOCH = 30_000, 1_000
 
@@ -96,26 +97,32 @@ SCENES: dict[str, Callable[[Scene], str]] = {
 }
 
 
+REMEMBERING = ("executor:history", "driver:history")
+
+
 def played(name: str, broker: Any, cluster: Any, folder: Path) -> dict[str, Any]:
     """Run, do it in mid-run, run to the end, and look."""
-    stage = Stage(folder / name, broker, f"{name}-{uuid.uuid4().hex[:6]}", "spark", epoch=EPOCH)
+    scene, _, history = name.partition(":")
+    topic = f"{scene}-{uuid.uuid4().hex[:6]}"
+    contract = HISTORY if history else CONTRACT
+    stage = Stage(folder / topic, broker, topic, "spark", epoch=EPOCH, contract=contract)
     stage.send(RECORDS)
     environment = {"SPARK_CONF_DIR": str(cluster.configuration), "SPARK_HOME": str(HOME)}
     master = f"engine.spark.master={cluster.address}"
     process = stage.start("--set", master, **environment)
     stage.wait_for_rows(3 * EPOCH, process)
     before = stage.count()
-    how = SCENES[name](Scene(stage, process, broker, cluster))
+    how = SCENES[scene](Scene(stage, process, broker, cluster))
     assert before < RECORDS * 0.7, "it came too late to do harm"
     if how == "started again":
         ended = stage.run("--set", master, **environment)
     else:
         assert process.wait(600) == 0, stage.log()
         ended = stage.said("run")[-1]
-    wrong = stage.lost_or_doubled()
+    wrong = stage.other_than_embedded() if history else stage.lost_or_doubled()
     proved = stage.audit()
     return {
-        "scenario": (SCENES[name].__doc__ or "").strip(),
+        "scenario": (SCENES[scene].__doc__ or "").strip() + (" Rules over a key's history." if history else ""),
         "rows before": before,
         "then it": how,
         "epochs of a dead run finished": ended["recovered"],
@@ -128,7 +135,7 @@ def played(name: str, broker: Any, cluster: Any, folder: Path) -> dict[str, Any]
 def main() -> None:
     """All scenarios, or those that are named."""
     os.environ.setdefault("SPARK_HOME", str(HOME))
-    names = sys.argv[1:] or list(SCENES)
+    names = sys.argv[1:] or [*SCENES, *REMEMBERING]
     columns = [
         "scenario",
         "rows before",

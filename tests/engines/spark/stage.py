@@ -5,8 +5,10 @@ Its process is the `stillwell` of Spark's environment; this one only looks on.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -33,6 +35,18 @@ fields:
   at: {type: timestamp, required: true}
   value: {type: double, required: true, min: 0, max: 90, warn: {max: 80}}
 """
+HISTORY = (
+    CONTRACT
+    + """\
+  sensor: {type: integer, required: true}
+key: sensor
+sequence:
+  no_jump: {kind: jump, field: value, max: 42, within: 5m}
+  no_spike: {kind: spike, field: value, max: 30}
+  upward: {kind: counter, field: id}
+"""
+)
+"""By which about half of the records of `payload` are rejected for what came before them."""
 PIPELINE = """\
 pipeline: numbers
 contract: contract.yml
@@ -65,11 +79,11 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def payload(number: int) -> bytes:
-    """Record `number`: one in seven is too high, one in 50 is broken."""
+    """Record `number`: one in seven is too high, one in 50 is broken. The 40 sensors keep to their partition of four."""
     if number % 50 == 49:
         return b'{"id": %d' % number
     value = 95.5 if number % 7 == 3 else number % 85
-    return json.dumps({"id": number, "at": "2026-01-01T00:00:00Z", "value": value}).encode()
+    return json.dumps({"id": number, "at": "2026-01-01T00:00:00Z", "value": value, "sensor": number % 40}).encode()
 
 
 def good(number: int) -> bool:
@@ -82,7 +96,7 @@ class Stage:
 
     def __init__(
         self, folder: Path, broker: Any, topic: str, engine: str, *, partitions: int = 4, epoch: int = 5000,
-        until: str = "end",
+        until: str = "end", contract: str = CONTRACT,
     ) -> None:  # fmt: skip
         self.folder, self._broker, self._topic, self._partitions = folder, broker, topic, partitions
         self.sent = 0
@@ -91,7 +105,7 @@ class Stage:
         admin = AdminClient({"bootstrap.servers": broker.address})
         admin.create_topics([NewTopic(topic, partitions)])[topic].result(30)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "contract.yml").write_text(CONTRACT)
+        (folder / "contract.yml").write_text(contract)
         told = PIPELINE.format(brokers=broker.address, topic=topic, until=until, epoch=epoch, engine=engine)
         (folder / "pipeline.yml").write_text(told)
 
@@ -162,6 +176,23 @@ class Stage:
             wrong += [f"{sink}: {number} is lost" for number in sorted(expected - found.keys())[:5]]
             wrong += [f"{sink}: {number} is wrong here" for number in sorted(found.keys() - expected)[:5]]
         return wrong
+
+    def other_than_embedded(self) -> list[str]:
+        """Which records the embedded engine, in one run that nothing disturbs, puts elsewhere."""
+        beside = copy.copy(self)
+        beside.folder = self.folder / "embedded"
+        beside.folder.mkdir()
+        for name in ("contract.yml", "pipeline.yml"):
+            shutil.copy(self.folder / name, beside.folder)
+        beside.run("--engine", "embedded")
+        there = {sink: Counter(beside.ids(sink)) for sink in ("accepted", "quarantine")}
+        assert sum(map(len, there.values())) == self.sent
+        return [
+            f"{sink}: {sorted(odd)[:5]}"
+            for sink, found in there.items()
+            for odd in [(found - Counter(self.ids(sink))) + (Counter(self.ids(sink)) - found)]
+            if odd
+        ]
 
     def audit(self) -> dict[str, Any]:
         """What `stillwell audit` says; it must say yes."""
