@@ -92,18 +92,19 @@ def good(number: int) -> bool:
 
 
 class Stage:
-    """A folder with the pipeline `numbers`, and a topic of its own."""
+    """A folder with the pipeline `numbers`, and a topic of its own, which may be `made`."""
 
     def __init__(
         self, folder: Path, broker: Any, topic: str, engine: str, *, partitions: int = 4, epoch: int = 5000,
-        until: str = "end", contract: str = CONTRACT,
+        until: str = "end", contract: str = CONTRACT, made: bool = False,
     ) -> None:  # fmt: skip
         self.folder, self._broker, self._topic, self._partitions = folder, broker, topic, partitions
         self.sent = 0
         from confluent_kafka.admin import AdminClient, NewTopic
 
-        admin = AdminClient({"bootstrap.servers": broker.address})
-        admin.create_topics([NewTopic(topic, partitions)])[topic].result(30)
+        if not made:
+            admin = AdminClient({"bootstrap.servers": broker.address})
+            admin.create_topics([NewTopic(topic, partitions)])[topic].result(30)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "contract.yml").write_text(contract)
         told = PIPELINE.format(brokers=broker.address, topic=topic, until=until, epoch=epoch, engine=engine)
