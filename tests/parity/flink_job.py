@@ -8,10 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyflink.table import DataTypes, EnvironmentSettings, TableEnvironment
+from pyflink.table import DataTypes
 from pyflink.table.expressions import col
 from pyflink.table.udf import udf
 
+from tests.engines.flink.table import batch_environment
 from tests.parity.verdict_lines import lines_by_pieces
 
 contract, clock, records, verdicts = sys.argv[1:]
@@ -31,15 +32,7 @@ def judge(partition: pd.Series, offset: pd.Series, ingested: pd.Series, payload:
     return pd.Series(lines_by_pieces(contract, clock, batch))
 
 
-flink = TableEnvironment.create(EnvironmentSettings.in_batch_mode())
-for key, value in {
-    "parallelism.default": "2",
-    "python.executable": sys.executable,
-    "python.client.executable": sys.executable,
-    "python.fn-execution.arrow.batch.size": "700",
-    "python.fn-execution.bundle.size": "1400",
-}.items():
-    flink.get_config().set(key, value)
+flink = batch_environment()
 
 table = pq.read_table(records)
 table = table.set_column(2, "ingested", pc.cast(table["ingest_time"], pa.int64()))

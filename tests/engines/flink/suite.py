@@ -16,8 +16,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pyflink.table import EnvironmentSettings, TableEnvironment
-
 from stillwell.engines.flink.gateway import java
 from stillwell.engines.flink.job import insertion, table_environment
 from stillwell.engines.flink.run import Run
@@ -28,6 +26,7 @@ from stillwell.pipeline.run import run
 from tests.cases.play import for_engine
 from tests.engines.flink.cases_job import outcomes
 from tests.engines.flink.stage import ROOT, Stage
+from tests.engines.flink.table import batch_environment
 
 ENGINE = {"flink": {"parallelism": 2, "batch": 700}}
 
@@ -48,16 +47,7 @@ def audited(stage: Stage) -> dict[str, Any]:
 def all_cases(folder: Path, _brokers: str) -> Any:
     """All cases, in one job."""
     java(folder / "log", "1g")
-    flink = TableEnvironment.create(EnvironmentSettings.in_batch_mode())
-    for key, value in {
-        "parallelism.default": "2",
-        "python.executable": sys.executable,
-        "python.client.executable": sys.executable,
-        "python.fn-execution.arrow.batch.size": "700",
-        "python.fn-execution.bundle.size": "1400",
-    }.items():
-        flink.get_config().set(key, value)
-    return outcomes(flink, for_engine("flink"))
+    return outcomes(batch_environment(), for_engine("flink"), folder)
 
 
 def to_kafka(folder: Path, brokers: str) -> Any:
