@@ -25,9 +25,11 @@ from stillwell.pipeline.plan import Plan, plan
 from stillwell.pipeline.run import run
 from tests.cases.play import for_engine
 from tests.engines.flink.cases_job import outcomes
-from tests.engines.flink.stage import ROOT, Stage
+from tests.engines.flink.stage import CONTRACT, PARTITIONS, ROOT, Stage
 from tests.engines.flink.table import batch_environment
 
+FATAL = 1_502
+"""The number of the record that no job may see."""
 ENGINE = {"flink": {"parallelism": 2, "batch": 700}}
 
 
@@ -146,6 +148,31 @@ def to_delta(folder: Path, brokers: str) -> Any:
     return {"runs": [first, second], "sent": sum(stage.sent.values()), "audit": audited(stage)}
 
 
+def stopped(folder: Path, brokers: str) -> Any:
+    """A rule of severity `fail` ends a job that would follow for ever; the next run goes on after it."""
+    stage = Stage(folder, brokers, ENGINE)
+    rules = f"rules:\n  never: {{expect: id <> {FATAL}, severity: fail}}\n"
+    (folder / "contract.yml").write_text(CONTRACT + rules)
+    source = stage.pipeline["source"]["kafka"]
+    del source["until"]
+    stage.write()
+    stage.send(2_000)
+    first = run(planned(stage))
+    stage.send(1_000)
+    source["until"] = "end"
+    stage.write()
+    second = run(planned(stage))
+    return {
+        "runs": [counts(first), counts(second)],
+        "stopped": [one.stopped and vars(one.stopped) for one in (first, second)],
+        "interrupted": [first.interrupted, second.interrupted],
+        "broke": stage.quarantined(stage.quarantine)[f"{FATAL % PARTITIONS}:{FATAL // PARTITIONS}"],
+        "savepoints": len(list(stage.folder.glob(".stillwell/numbers/flink/checkpoints/savepoint-*"))),
+        "unequal": stage.unequal(),
+        "audit": audited(stage),
+    }
+
+
 def example(folder: Path, brokers: str) -> Any:
     """The sensors example, and the two jobs behind it."""
     os.environ["BROKERS"] = brokers
@@ -168,7 +195,7 @@ def example(folder: Path, brokers: str) -> Any:
     return {**found, "enriched": enriched[:3], "count": len(enriched), "quality": quality}
 
 
-PARTS: tuple[Callable[[Path, str], Any], ...] = (all_cases, to_kafka, to_delta, example)
+PARTS: tuple[Callable[[Path, str], Any], ...] = (all_cases, to_kafka, to_delta, stopped, example)
 
 if __name__ == "__main__":
     address, place = sys.argv[1], Path(sys.argv[2])

@@ -83,6 +83,18 @@ def test_sinks_that_flink_cannot_write_are_reached_through_kafka(found):
     assert told["audit"] == {"holds": True, "proved": told["sent"], "findings": []}
 
 
+def test_a_rule_of_severity_fail_stops_a_job_that_follows_and_the_next_goes_on_after_it(found):
+    told = found["stopped"]
+    assert told["stopped"] == [{"rule": "never", "partition": 2, "offset": 375}, None]
+    assert (told["interrupted"], told["savepoints"]) == ([False, False], 1)
+    assert "never" in told["broke"]
+    first, second = (read for read, _, _ in told["runs"])
+    assert first > 1_500
+    assert first + second == 3_000
+    assert told["unequal"] == []
+    assert told["audit"] == {"holds": True, "proved": 3_000, "findings": []}
+
+
 def test_the_sensors_example_and_the_two_jobs_behind_it(found):
     told = found["example"]
     assert told["flink"] == told["embedded"]
