@@ -71,6 +71,7 @@ docs: $(MAIN)  ## write the pages and schemas that are made of code and tests an
 	$(BIN)/python -m tests.engines.support > docs/reference/support.md
 	$(BIN)/python -m tests.cli.walk
 	$(BIN)/python -m tests.cli.second_chance
+	$(BIN)/python -m tests.cli.watch
 
 environments: $(UV)  ## make .venv, the environments of both engines and one of the oldest libraries, at the same time
 	$(MAKE) --jobs 5 $(ENGINES) $(OLDEST) services

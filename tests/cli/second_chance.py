@@ -146,11 +146,11 @@ def page() -> str:
         for line in PROSE.splitlines():
             lines.append(line)
             if line.startswith("    $ "):
-                lines += _printed(line.removeprefix("    $ "), here)
+                lines += printed(line.removeprefix("    $ "), here)
         return re.sub("\n{3,}", "\n\n", "\n".join(lines) + "\n")
 
 
-def _printed(command: str, here: Path) -> list[str]:
+def printed(command: str, here: Path) -> list[str]:
     code, output = _ran(command, here)
     if code not in (0, 1, 2):
         raise RuntimeError(f"{command}: {output}")

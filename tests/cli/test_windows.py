@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
 
+import duckdb
 import pytest
 
 from stillwell.cli._windows import line
 from stillwell.monitor.base import Finding
-
-PIPELINE = """\
-pipeline: silent
-contract: contract.yml
-source: {generator: {rows: 3000, sensors: 5, faults: {gap: 4%}}}
-accepted: {jsonl: {path: a.jsonl}}
-quarantine: {jsonl: {path: q.jsonl}}
-epoch: {records: 500}
-"""
-CONTRACT = """\
-contract: readings
-version: 1.0.0
-key: sensor_id
-time: timestamp
-fields:
-  sensor_id: {type: string, required: true}
-  timestamp: {type: timestamp, required: true}
-windows:
-  sensor: {every: 10m, by: [sensor_id], rules: {silent: {measure: count, min: 1SEVERITY}}}
-"""
+from tests.cli import watch
+from tests.cli.second_chance import timeless
+from tests.cli.watch import PAGE, page
 
 
 @pytest.fixture
@@ -35,8 +21,9 @@ def watched(here):
     """Writes the pipeline, whose generator lets sensors fall silent."""
 
     def write(severity: str = "") -> None:
-        (here / "pipeline.yml").write_text(PIPELINE)
-        (here / "contract.yml").write_text(CONTRACT.replace("SEVERITY", severity))
+        watch.write(here)
+        path = here / "contract.yml"
+        path.write_text(path.read_text().replace("min: 1", f"min: 1{severity}"))
 
     return write
 
@@ -83,3 +70,22 @@ def test_names_of_groups_cannot_steer_the_terminal():
     found = Finding("c", "m.v", ("\x1b[31m", None), "count", 0, 1, "limit", "warn", None, "≥ 1", "provisional")
     assert "[\\x1b[31m/null]" in line(found)
     assert line(found).endswith("count nothing to measure, expected ≥ 1 (provisional)")
+
+
+def test_the_page_about_windows_shows_what_happens():
+    assert timeless(page()) == timeless(PAGE.read_text(encoding="utf-8")), "write it anew: make docs"
+
+
+def test_the_queries_of_the_page_give_what_it_says(watched, stillwell, here):
+    watched()
+    assert stillwell("run", "--quiet").exit_code == 0
+    store, table = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    with sqlite3.connect(next(here.glob(".stillwell/*/monitor.sqlite"))) as database:
+        hours, findings, lines = (database.execute(one).fetchall() for one in store.split(";")[:3])
+    assert sum(read for _, read, _ in hours) == sum(line[3] for line in lines) == 3000
+    assert len(findings) == 116
+    with duckdb.connect(str(here / "counts.duckdb"), read_only=True) as database:
+        rates, failing = (database.execute(f"SELECT key FROM ({one})").fetchall() for one in table.split(";")[:2])
+        assert database.execute("SELECT sum(read) FROM metrics").fetchall() == [(3000,)]
+    assert {key for (key,) in rates} == {f"sensor_00{number}" for number in range(1, 6)}
+    assert failing == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from stillwell.cli.base import Output, shown
@@ -18,7 +19,7 @@ def say_watched(monitor: Monitor, latest: Collection[Finding], output: Output) -
     if not monitor.contract.windows:
         return
     nothing = f" · {monitor.not_evaluated:,} not evaluated" if monitor.not_evaluated else ""
-    output.say(f"windows judged {monitor.judged:,}{nothing} · findings {monitor.found:,}   {monitor.store.path}")
+    output.say(f"windows judged {monitor.judged:,}{nothing} · findings {monitor.found:,}   {_near(monitor.store.path)}")
     for finding in latest:
         bad = finding.severity == "fail" and finding.status != "withdrawn"
         output.say(output.paint("✗ " if bad else "! ", "bad" if bad else "warn") + line(finding))
@@ -26,6 +27,11 @@ def say_watched(monitor: Monitor, latest: Collection[Finding], output: Output) -
         output.say(f"  and {monitor.found - len(latest):,} more")
     if monitor.stopped is not None:
         output.say(output.paint(f"stopped by {monitor.stopped.expectation}", "bad") + ": a new run goes on after it")
+
+
+def _near(path: Path) -> str:
+    """A path as one would name it from here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def line(finding: Finding) -> str:

@@ -143,7 +143,10 @@ class Store:
     def _merge(self, parts: Sequence[tuple[int, Tally]]) -> None:
         """Add cells to those that are there."""
         for level, tally in parts:
-            numbers = {group: self._group(tally.group, group, start) for start, group in tally.cells}
+            times: dict[tuple[str | None, ...], list[int]] = {}
+            for start, group in tally.cells:
+                times.setdefault(group, []).append(start)
+            numbers = {group: self._group(tally.group, group, min(some), max(some)) for group, some in times.items()}
             there = [(level, start, numbers[group]) for start, group in tally.cells]
             before = self._read_cells(there, tally)
             whole = merge([tally, *before]) if before else tally
@@ -186,12 +189,12 @@ class Store:
             self._shapes[text] = self.query("SELECT id FROM shapes WHERE shape = ?", text)[0][0]
         return self._shapes[text]
 
-    def _group(self, fields: tuple[str, ...], group: tuple[str | None, ...], start: int) -> int:
+    def _group(self, fields: tuple[str, ...], group: tuple[str | None, ...], first: int, last: int) -> int:
         key = json.dumps(fields), json.dumps(group)
         self.database.execute(
             "INSERT INTO groups (fields, name, first, last) VALUES (?, ?, ?, ?) ON CONFLICT (fields, name) DO UPDATE "
             "SET first = min(first, excluded.first), last = max(last, excluded.last)",
-            (*key, start, start),
+            (*key, first, last),
         )
         if key not in self._groups:
             self._groups[key] = self.query("SELECT id FROM groups WHERE fields = ? AND name = ?", *key)[0][0]
@@ -233,7 +236,7 @@ class Store:
         only = "" if group is None else " AND name = ?"
         rows = self.query(
             f"SELECT start, name, shape, numbers, {second} FROM groups JOIN cells ON grp = groups.id "
-            f"WHERE fields = ? AND level IN (0, 1, 2) AND start >= ? AND start < ?{only}",
+            f"WHERE fields = ? AND level IN (0, 1, 2) AND start >= ? AND start < ?{only} ORDER BY start, name",
             json.dumps(fields),
             start,
             end,
@@ -241,7 +244,8 @@ class Store:
         )
         cells = [((one, tuple(json.loads(name))), *rest) for one, name, *rest in rows]
         tallies = self._tallies(cells, LENGTHS[0], fields)
-        return merge(tallies) if tallies else None
+        # No two cells of one shape are the same.
+        return merge(tallies) if len(tallies) > 1 else tallies[0] if tallies else None
 
     def age(self, watermark: int) -> None:
         """Make coarser what is old, and drop what is older than all that is kept, inside a `step`."""
