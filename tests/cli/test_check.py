@@ -296,6 +296,54 @@ def test_windows_are_not_judged_in_a_file_and_it_says_so(day, here, stillwell, s
     assert said(stillwell("check", day, "--json").stdout, "check")["windows_not_judged"] == ["calm"]
 
 
+TABLE = """\
+table:
+  rows:  {measure: count, min: 3SEVERITY}
+  once:  {measure: duplicates(id), max: 0, severity: fail}
+  level: {measure: mean(t), min: 0, max: 50}
+"""
+
+
+@pytest.mark.parametrize(
+    ("ids", "severity", "code", "told"),
+    [
+        (["s1", "s2", "s3"], "", 0, []),
+        (["s1", "s2"], "", 2, ["! table.rows  warn  count: saw 2, expected ≥ 3"]),
+        (["s1", "s2"], ", severity: fail", 1, ["✗ table.rows  fail  count: saw 2, expected ≥ 3"]),
+        (["s1", "s2", "s1", "s1"], "", 1, ["✗ table.once  fail  duplicates(id): saw 2, expected ≤ 0"]),
+        (["bad"] * 3, "", 1, ["! table.rows  warn  count: saw 0, expected ≥ 3", "– nothing to measure: table.level"]),
+    ],
+)
+def test_what_must_hold_of_the_whole_is_judged_and_told(here, stillwell, said, ids, severity, code, told):
+    (here / "contract.yml").write_text(CONTRACT + TABLE.replace("SEVERITY", severity))
+    rows = [{"id": one, "at": "2026-01-01T00:00:00Z", "t": 20, "h": 1} for one in ids]
+    (here / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = stillwell("check", "d.jsonl")
+    assert result.exit_code == code
+    assert [
+        line for line in result.stdout.splitlines() if line[2:8] == "table." or "nothing to measure" in line
+    ] == told
+    found = {one["rule"]: one for one in said(stillwell("check", "d.jsonl", "--json").stdout, "check")["table"]}
+    assert [name for name, one in found.items() if not one["holds"]] == [
+        line[2:].split("  ")[0] for line in told if line[0] != "–"
+    ]
+
+
+def test_the_whole_is_that_of_all_files_and_of_epochs_alike(here, stillwell, said):
+    (here / "contract.yml").write_text(CONTRACT + TABLE.replace("SEVERITY", ""))
+    row = json.dumps({"id": "s1", "at": "2026-01-01T00:00:00Z", "t": 20, "h": 1}) + "\n"
+    for name in ("a.jsonl", "b.jsonl"):
+        (here / name).write_text(row)
+    found = said(stillwell("check", "a.jsonl", "b.jsonl", "--json").stdout, "check")["table"]
+    assert {one["rule"]: one["observed"] for one in found} == {"table.rows": 2, "table.once": 1, "table.level": 20}
+
+
+def test_on_an_engine_nothing_is_known_of_the_whole(day, here, stillwell):
+    (here / "contract.yml").write_text(CONTRACT + TABLE.replace("SEVERITY", ""))
+    result = stillwell("check", day, "--engine", "embedded")
+    assert (result.exit_code, "`table` out of the contract" in result.stderr) == (3, True)
+
+
 def test_a_broken_contract_is_told_with_all_its_problems(day, here, stillwell):
     (here / "contract.yml").write_text(CONTRACT.replace("required", "requird"))
     result = stillwell("check", day)

@@ -30,7 +30,7 @@ from stillwell.contract.shapes import (
     choice,
     matching,
 )
-from stillwell.contract.windows import read_windows
+from stillwell.contract.windows import read_table, read_windows
 from stillwell.contract.write import write
 from stillwell.errors import ContractError
 
@@ -79,6 +79,7 @@ CONTRACT = Thing(
         Key("rules", Defined("rules"), "What must hold of one record."),
         Key("sequence", Defined("sequence"), "What must hold over a key's history."),
         Key("windows", Defined("windows"), "What must hold of windows of event time."),
+        Key("table", Defined("table"), "What must hold of all records of a table or of files, when they are checked."),
         Key("odcs", Data(), "What the Open Data Contract Standard says and Stillwell does not interpret."),
     ),
 )
@@ -137,6 +138,7 @@ def _contract(values: Mapping[str, Any], reading: Reading) -> Contract:
         rules=read_rules(values["rules"], "rules", scope, reading) if "rules" in values else (),
         sequence=read_sequence(values["sequence"], "sequence", by_name, scope, reading) if "sequence" in values else (),
         windows=read_windows(values["windows"], "windows", scope, reading) if "windows" in values else (),
+        table=read_table(values["table"], "table", scope, reading) if "table" in values else (),
         lookups=lookups,
         odcs=values.get("odcs", {}),
     )

@@ -253,6 +253,7 @@ class Contract:
     rules: tuple[RecordRule, ...] = ()
     sequence: tuple[SequenceRule, ...] = ()
     windows: tuple[Window, ...] = ()
+    table: tuple[WindowRule, ...] = ()
     lookups: tuple[Lookup, ...] = ()
     odcs: Mapping[str, object] = field(default_factory=dict)
     text: str = field(default="", compare=False, repr=False)

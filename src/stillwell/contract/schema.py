@@ -10,7 +10,7 @@ from stillwell.contract.grammar import NAME
 from stillwell.contract.load import CONTRACT
 from stillwell.contract.record_rules import RECORD_RULE
 from stillwell.contract.sequence import SEQUENCE_RULES
-from stillwell.contract.windows import WINDOW
+from stillwell.contract.windows import WINDOW, WINDOW_RULE
 
 
 def contract_schema() -> dict[str, Any]:
@@ -31,6 +31,7 @@ def contract_schema() -> dict[str, Any]:
             "fields": {"type": "object", "propertyNames": names, "additionalProperties": {"$ref": "#/$defs/field"}},
             "rules": {"type": "object", "propertyNames": names, "additionalProperties": RECORD_RULE.schema()},
             "sequence": {"type": "object", "propertyNames": names, "additionalProperties": {"anyOf": kinds}},
+            "table": {"type": "object", "propertyNames": names, "additionalProperties": WINDOW_RULE.schema()},
             "windows": {"type": "object", "propertyNames": names, "additionalProperties": WINDOW.schema()},
         },
     }

@@ -37,7 +37,7 @@ MEASURES: Mapping[str, Measure] = {
     "failed_rate": Measure("rule", "share"),
     "share": Measure("expression", "share"),
     **dict.fromkeys(("null_rate", "invalid_rate", "duplicate_rate"), Measure("field", "share")),
-    "distinct": Measure("field", "number"),
+    **dict.fromkeys(("distinct", "duplicates"), Measure("field", "number")),
     **dict.fromkeys(("min", "max"), Measure("field", "value")),
     **dict.fromkeys(("mean", "std", "sum", "p01", "p50", "p90", "p95", "p99"), Measure("number", "number")),
     **dict.fromkeys(("psi", "ks", "js", "wasserstein", "chi2"), Measure("field", "number")),
@@ -91,6 +91,13 @@ def read_windows(node: Node, path: str, scope: Scope, reading: Reading) -> tuple
     """The windows, in the order of the file."""
     windows = MapOf[Node](Raw(), NAME).read(node, path, reading) or {}
     return tuple(_window(name, one, f"{path}.{name}", scope, reading) for name, one in windows.items())
+
+
+def read_table(node: Node, path: str, scope: Scope, reading: Reading) -> tuple[WindowRule, ...]:
+    """The rules over all records of a table together, in the order of the file."""
+    rules = MapOf(WINDOW_RULE, NAME).read(node, path, reading) or {}
+    found = (_rule(name, one, f"{path}.{name}", scope, reading) for name, one in rules.items())
+    return tuple(rule for rule in found if rule is not None)
 
 
 def _window(name: str, node: Node, path: str, scope: Scope, reading: Reading) -> Window:

@@ -220,6 +220,8 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
 def _warnings(contract: Contract, pipeline: Pipeline, source: Any) -> Iterator[str]:
     if contract.status == "deprecated":
         yield f"{pipeline.where('contract')}  The contract {contract.name} {contract.version} is deprecated."
+    if contract.table:
+        yield f"{contract.where('table')}  Rules under `table` are judged by `stillwell check`, and not by a run."
     if getattr(source, "keyed", False):
         keys = [cost.key for cost in costs(contract)]
         # What holds the whole of another key is of one partition wherever that is.

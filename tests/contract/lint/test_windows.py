@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from stillwell.contract.load import parse
+from stillwell.errors import ContractError
+
 HEAD = "key: s\nfields:\n  s: {type: string, required: true}\n  v: {type: double, max: 9}\n  d: {type: date}\n"
 
 
@@ -36,3 +39,21 @@ def test_what_is_wrong_with_a_window_rule(found, keys: str, expected: tuple[str,
 def test_what_is_wrong_with_a_window(found, window: str, expected: tuple[str, str]) -> None:
     [problem] = found(HEAD + f"windows: {{w: {{{window}, rules: {{r: {{measure: count, min: 1}}}}}}}}\n")
     assert (problem[0], problem[3]) == expected
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "{measure: freshness, max: 1m}",
+        "{measure: psi(d), max: 1}",
+        "{measure: count, against: 1d, min: 50%}",
+        "{measure: mean(d), detect: default}",
+        "{measure: max(pin), max: 3}",
+    ],
+)
+def test_of_a_table_only_what_it_has_is_asked(rule):
+    text = "contract: a\nversion: 1.0.0\nfields: {d: {type: double}, pin: {type: integer, sensitive: mask}}\n"
+    with pytest.raises(ContractError) as caught:
+        parse(text + f"table: {{r: {rule}}}\n")
+    assert {one.code for one in caught.value.problems} == {"not-supported"}
+    assert parse(text + "table: {r: {measure: duplicates(d), max: 0}}\n").table[0].measure == "duplicates(d)"

@@ -101,8 +101,8 @@ def check(
     Exit code 0: passed, 1: records were rejected, 2: only warnings (or nothing to judge), 3: it could not be told.
     Records that break a rule of severity `fail` are never tolerated.
     """
-    _refuse_rows(engine, cells, quarantine)
     judging = chosen(contract) if contract is not None or DEFAULT.exists() else None
+    _refuse_rows(engine, judging, cells, quarantine)
     reading = Reading.asked(format, delimiter, header, at, limit)
     clock = instant(as_of, "--as-of") if as_of else dt.datetime.now(dt.UTC).replace(microsecond=0)
     tolerated = share(tolerate, "--tolerate")
@@ -115,8 +115,8 @@ def check(
         flagging = closing.enter_context(cells_to(cells, judging_by, inputs, quarantine))
         # Where nobody asks for rows or for what fields are like, counting is enough, and several times as fast.
         rows: Told = (lambda judged: keeping.add(judged.quarantined), flagging.add)
-        told = rows if quarantine or cells or json else ()
-        found = Found(judging_by, samples)
+        told = rows if quarantine or cells or json or judging_by.table else ()
+        found = Found(judging_by, samples, Path(state))
         if not count_on(engine, inputs, judging_by, clock, _WHOLE, found):
             _judge(judging_by, inputs, clock, told, found, broken, output)
     answer = Answer(
@@ -137,10 +137,13 @@ def check(
     return _told(answer, output)
 
 
-def _refuse_rows(engine: str | None, *asked: Path | None) -> None:
+def _refuse_rows(engine: str | None, contract: Contract | None, *asked: Path | None) -> None:
     if engine is not None and any(asked):
         what = "On an engine records are counted, and none of them comes back."
         raise fail(StillwellError, "usage", what, "Leave --cells and --quarantine out, or --engine.")
+    if engine is not None and contract is not None and contract.table:
+        what = "On an engine records are counted, and what they are like all together is not known."
+        raise fail(StillwellError, "usage", what, "Leave --engine out, or `table` out of the contract.")
 
 
 def _told(answer: Answer, output: Output) -> Outcome:
@@ -176,6 +179,7 @@ def _judge(
             output.progress("")
     if broken and not found.read:
         raise StillwellError(broken)
+    found.finish()
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from stillwell.cli.base import Outcome
 from stillwell.cli.check.found import Found, Sample
+from stillwell.cli.check.whole import TableFound
 from stillwell.contract.model import Contract, Field
 from stillwell.contract.rules import Rule, rule_list
 from stillwell.errors import Problem
@@ -68,9 +69,10 @@ class Answer:
         """Passed, failed, or passed with warnings; nothing to judge is doubtful, and the unreadable cannot be told."""
         if self.unreadable:
             return Outcome.UNKNOWN
-        if self.found.failed or self.rejected > self.tolerated:
+        broken = {one.rule.severity for one in self.found.table if not one.holds}
+        if self.found.failed or self.rejected > self.tolerated or "fail" in broken:
             return Outcome.NO
-        doubtful = self.warned or not self.found.read
+        doubtful = self.warned or not self.found.read or broken
         return Outcome.WARNED if doubtful and not self.warn_ok else Outcome.YES
 
     def rules(self) -> Iterator[RuleFound]:
@@ -101,6 +103,7 @@ def plain(answer: Answer) -> dict[str, Any]:
         "unreadable": [problem.where.file for problem in answer.unreadable],
         "rules": [_plain_rule(one, answer) for one in answer.rules()],
         "fields": {field.name: _plain_field(field, found) for field in contract.fields} if found.tally else {},
+        "table": [_plain_table(one) for one in found.table],
         "windows_not_judged": [window.name for window in contract.windows],
         "seconds": round(answer.seconds, 3),
     }
@@ -121,6 +124,12 @@ def _plain_rule(one: RuleFound, answer: Answer) -> dict[str, Any]:
         "samples": [_plain_sample(sample) for sample in found.samples.get(one.rule.name, ())],
         "repairs": [_plain_sample(sample) for sample in found.repairs.get(one.rule.name, ())],
     }
+
+
+def _plain_table(one: TableFound) -> dict[str, Any]:
+    rule = one.rule
+    expected = {"measure": rule.measure, "severity": rule.severity, "expected": rule.limits.describe()}
+    return {"rule": f"table.{rule.name}", **expected, "observed": one.observed, "holds": one.holds}
 
 
 def _plain_sample(sample: Sample) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import itemgetter
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwell.cli._data import Data, Part
+from stillwell.cli.check.whole import TableFound, Whole
 from stillwell.contract.model import Contract
 from stillwell.kernel.base import QUARANTINED, Judged
 from stillwell.kernel.counts import Counts, RuleCount
@@ -34,10 +36,11 @@ class Sample:
 class Found:
     """Adds up verdicts or counts; `samples` says how many examples of each rule are kept.
 
-    `tally` is there only where records were judged, `rules` in any case.
+    `tally` is there only where records were judged, `rules` in any case; `table` says what holds of all together. What
+    must be looked up for that lies in `folder`.
     """
 
-    def __init__(self, contract: Contract, samples: int) -> None:
+    def __init__(self, contract: Contract, samples: int, folder: Path) -> None:
         self.contract = contract
         self.read = self.accepted = self.quarantined = 0
         self.several = self.warned = self.repaired = 0
@@ -49,6 +52,8 @@ class Found:
         self.samples: dict[str, list[Sample]] = defaultdict(list)
         self.repairs: dict[str, list[Sample]] = defaultdict(list)
         self.most = samples
+        self.table: tuple[TableFound, ...] = ()
+        self._whole = Whole(contract, folder)
 
     def add(self, data: Data, part: Part, judged: Judged) -> None:
         """Add the verdict on one part of one source."""
@@ -59,6 +64,7 @@ class Found:
         self.conserved &= all(facts.conserved for facts in judged.facts.values())
         # A `fail` rule is never tolerated.
         self.failed |= judged.stop is not None
+        self._whole.add(judged)
         whole = judged.tally.total()
         self.tally = self.tally.merge(whole).total() if self.tally else whole
         self.warned += whole.count("warned")
@@ -77,6 +83,10 @@ class Found:
         bad, good = np.flatnonzero(rejected), np.flatnonzero(~rejected)
         self._keep(self.samples, data, part, [(reasons, bad), (warnings, good)])
         self._keep(self.repairs, data, part, [(repairs, good)])
+
+    def finish(self) -> None:
+        """Say what holds of all records together; nothing is added after this."""
+        self.table = self._whole.found(self.tally)
 
     def add_counts(self, data: Data, counts: Counts, part: Part | None) -> None:
         """Add what was counted in these records; None for a whole file of rows, counted from 1."""

@@ -42,11 +42,21 @@ def lines(answer: Answer, output: Output) -> Iterator[str]:
     rules = list(answer.rules())
     rows = sorted(_rows(rules, answer), key=lambda row: ("✗!~".index(row.mark), -row.count))
     yield from _table(rows, found.read, output)
+    for whole in answer.found.table:
+        if not whole.holds:
+            bad = whole.rule.severity == "fail"
+            seen = f"saw {whole.observed:,.6g}, expected {whole.rule.limits.describe()}"
+            mark = output.paint("✗" if bad else "!", "bad" if bad else "warn")
+            yield f"{mark} table.{whole.rule.name}  {whole.rule.severity}  {whole.rule.measure}: {seen}"
+    unmeasured = [f"table.{one.rule.name}" for one in answer.found.table if one.observed is None]
+    if unmeasured:
+        yield f"– nothing to measure: {', '.join(unmeasured)}"
     skipped = [one.rule.name for one in rules if one.not_evaluated == found.read and found.read]
     if skipped:
         named = [*skipped[:_NAMED], *(["…"] if len(skipped) > _NAMED else [])]
         yield f"– {_so_many(len(skipped), 'rule')} not evaluated, for want of a value: {', '.join(named)}"
-    passed = [one for one in rules if not one.failed and not one.repaired and one.not_evaluated < found.read]
+    passed: list[object] = [one for one in answer.found.table if one.holds and one.observed is not None]
+    passed += [one for one in rules if not one.failed and not one.repaired and one.not_evaluated < found.read]
     if passed:
         yield f"{output.paint('✓', 'good')} {_so_many(len(passed), 'rule')} passed"
     yield _verdict(answer, output)
@@ -128,7 +138,9 @@ def _verdict(answer: Answer, output: Output) -> str:
         return f"{output.paint('COULD NOT TELL', 'bad')}  {text}"
     if answer.outcome is Outcome.NO:
         return f"{output.paint('FAILED', 'bad')}  {text}"
-    word, style = ("PASSED", "good") if not answer.warned and found.read else ("PASSED with warnings", "warn")
+    broken = any(not one.holds for one in answer.found.table)
+    good = not answer.warned and found.read and not broken
+    word, style = ("PASSED", "good") if good else ("PASSED with warnings", "warn")
     return f"{output.paint(word, style)}  {text}"
 
 

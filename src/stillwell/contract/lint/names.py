@@ -103,6 +103,7 @@ def _double_rules(contract: Contract) -> Iterator[Finding]:
         ("rules", [rule.name for rule in contract.rules]),
         ("sequence", [rule.name for rule in contract.sequence]),
         ("windows", [window.name for window in contract.windows]),
+        ("table", [rule.name for rule in contract.table]),
     ):
         for name in names:
             if name in seen:

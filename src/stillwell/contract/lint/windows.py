@@ -20,6 +20,32 @@ def window_findings(contract: Contract) -> Iterator[Finding]:
         yield from known_fields(contract, window.by, f"{path}.by")
         for rule in window.rules:
             yield from _rule(contract, rule, f"{path}.rules.{rule.name}")
+    for rule in contract.table:
+        yield from _rule(contract, rule, f"table.{rule.name}")
+        yield from _of_table(contract, rule, f"table.{rule.name}")
+
+
+OF_TABLES = frozenset(
+    ("count", "read", "rejected", "reject_rate", "warn_rate", "repair_rate", "failed", "failed_rate", "null_rate")
+) | frozenset(
+    ("invalid_rate", "distinct", "duplicates", "min", "max", "mean", "std", "sum", "p01", "p50", "p90", "p95", "p99")
+)
+"""Measures of a table as a whole."""
+
+
+def _of_table(contract: Contract, rule: WindowRule, path: str) -> Iterator[Finding]:
+    """A table has no windows before it, no end that it is fresh at, and no detector."""
+    if rule.detect is not None or rule.against is not None or rule.after != (1, 1):
+        what = "A table is one whole: there are no windows before it."
+        yield Finding(path, "not-supported", what, "Use limits alone.")
+    name, _, argument = rule.measure.partition("(")
+    if name not in OF_TABLES:
+        what = f"`{name}` cannot be measured of a table."
+        yield Finding(f"{path}.measure", "not-supported", what, did_you_mean(name, OF_TABLES))
+    one = next((one for one in contract.fields if one.name == argument.removesuffix(")")), None)
+    if one is not None and one.sensitive and name in ("min", "max"):
+        what = f"`{one.name}` is sensitive: its {name} is the value of one record."
+        yield Finding(f"{path}.measure", "not-supported", what, "Measure its mean or a quantile.")
 
 
 def _cut(contract: Contract, window: Window, path: str) -> Iterator[Finding]:

@@ -16,6 +16,10 @@ _PLAIN = {"string", "integer", "double", "decimal", "boolean", "timestamp", "dat
 _LATER = "Leave it out for now."
 _NOT_COUNTED = {
     "share": ("an expression over records", "Write a rule of severity warn and measure `failed_rate(RULE)`."),
+    "duplicates": (
+        "all values that came",
+        "Write a sequence rule of kind `unique` and measure `failed(RULE)`; `table` is for a check.",
+    ),
     "duplicate_rate": (
         "how often a value came",
         "Write a sequence rule of kind `unique` and measure `failed_rate(RULE)`.",
