@@ -129,18 +129,18 @@ class Job:
         return found
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_whatever_dies_and_wherever_it_begins_again_the_ledger_tells_one_story(tmp_path, seed):
     luck = random.Random(seed)
     job = Job(tmp_path, luck)
-    for _ in range(4):
+    for _ in range(3):
         # Another job, from marks or from its newest checkpoint; Flink restarts it by itself whenever a task dies.
         restored = luck.random() < 0.5
         told = job.submitted(restored)
         if not restored:
             job.stands = dict(told.positions)
         for _ in range(luck.randrange(1, 6)):
-            job.attempt(told, luck.randrange(1, 12))
+            job.attempt(told, luck.randrange(1, 9))
     job.attempt(job.submitted(), 10_000, checkpoint=1)
     assert {one: offset for one, (offset, _) in newest(job.lines).items()} == {0: 599, 1: 599, 2: 599}
     assert job.unequal() == []
