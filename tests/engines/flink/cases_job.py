@@ -32,7 +32,6 @@ from stillwell.engines.flink.tidings import parsed
 from stillwell.engines.flink.writes import Remembering, Topics, Writes
 from stillwell.kernel.base import INGEST
 from stillwell.kernel.program import accepted_schema, quarantine_schema
-from stillwell.kernel.sequence.history import MOST_KEYS
 from stillwell.kernel.tally import merge
 from tests.cases.case import Case, remembers
 from tests.cases.outcome import Outcome, outcome
@@ -57,7 +56,7 @@ class Part:
         return Writes(
             self.case.id, "arrivals", "arrivals", contract.text, digest(contract), {},
             Topics(*(f"{self.case.id}/{name}" for name in names)), {}, self.case.format, dt.timedelta(minutes=1),
-            remembering=Remembering(folder / self.case.id, str(self.begin), MOST_KEYS, begins)
+            remembering=Remembering(folder / self.case.id, str(self.begin), self.case.keys, begins)
             if contract.sequence else None,
         )  # fmt: skip
 
