@@ -190,7 +190,6 @@ def plan(pipeline: Pipeline, *, folder: Path | None = None, state: Path | None =
         accepted = len(pipeline.accepted)
         rejected = accepted + len(pipeline.quarantine)
         keepers = builder.keepers(contract, source, sinks[rejected:])
-        builder.problems.stop(PipelineError)
         job = Job(
             pipeline=pipeline.name,
             contract=contract,
