@@ -91,7 +91,9 @@ def _of_values(name: str, field: FieldTally, cells: int) -> Any:
         return np.where(some, np.clip(found, moments.min, moments.max), np.nan)
     if name == "sum":
         return np.where(some, moments.mean * moments.count, np.nan)
-    return np.where(some, getattr(moments, name), np.nan)
+    found = getattr(moments, name)
+    # A deviation whose square no number can hold is not known.
+    return np.where(some & np.isfinite(found), found, np.nan)
 
 
 def within(found: Floats, limits: Limits) -> Any:
