@@ -117,11 +117,19 @@ class Memory:
         """
         self.under(contract)
         for partition, (offset, word) in newest(intents).items():
-            self._reached[partition] = offset
-            if word and contract.sequence:
-                self._restore(partition, self._path(partition, offset, word), None)
-                # The first save of a run holds all.
-                self._saves[partition] = 0
+            self.go_on(partition, offset, word if contract.sequence else "")
+
+    def go_on(self, partition: int, offset: int, word: str) -> None:
+        """Go on where one partition was saved under this word; with an empty one nothing is remembered of it.
+
+        Raises:
+            StillwellError: code `history-lost`, when the save is not there.
+        """
+        self._reached[partition] = offset
+        if word:
+            self._restore(partition, self._path(partition, offset, word), None)
+            # The first save of a run holds all.
+            self._saves[partition] = 0
 
     def stand(self, places: Mapping[int, tuple[int, str]]) -> History:
         """The history where these partitions were saved, by offset and word; without a word one begins.

@@ -46,7 +46,7 @@ class Remembered:
                 claims = _Claims(self._told.folder, partition, self._told.run)
                 offset, word = _base(claims, self._told, first)
                 self._next[partition] = claims.add(_Claim(self.word, offset, word))
-                self._memory.stand({partition: (offset, word)})
+                self._memory.go_on(partition, offset, word)
         return self._memory.history
 
     def after(self, ends: Mapping[int, int]) -> Mapping[int, int]:
