@@ -133,6 +133,16 @@ def test_check_says_the_same_in_the_executors(looked, data) -> None:
     assert there == here
 
 
+@group
+@pytest.mark.engine
+def test_any_frame_is_counted_in_the_executors(looked) -> None:
+    whole, empty = looked["frames"]["whole"], looked["frames"]["empty"]
+    assert whole["counts"] == [300, 257, 43, 43]
+    assert [seen for _, seen in whole["seen"]] == ["95.5", "95.5"]
+    assert len({place for place, _ in whole["seen"] if 0 <= place < 300}) == 2
+    assert empty == {"counts": [0, 0, 0, 0], "seen": []}
+
+
 @pytest.mark.engine
 def test_a_run_that_is_killed_leaves_nothing_lost_or_doubled(kafka, topic, tmp_path) -> None:
     """Kill -9 of the process that commits; what Spark and we kept beside the sinks is no help after it."""

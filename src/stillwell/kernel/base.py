@@ -72,6 +72,12 @@ ACCEPTED_TRACE = pa.struct(
 QUARANTINE_TRACE = pa.struct(TRACE)
 
 
+NOTHING = pa.table(
+    {"partition": pa.array([], pa.int32()), "offset": pa.array([], pa.int64()), "payload": pa.array([], pa.binary())}
+)
+"""A batch without records."""
+
+
 @dataclass(frozen=True)
 class Format:
     """How payload bytes are to be read: `name` is json, csv or arrow; `options` are that decoder's keys.

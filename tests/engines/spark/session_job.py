@@ -22,9 +22,11 @@ from deltalake import write_deltalake
 from typer.testing import CliRunner
 
 from stillwell.cli._app import app
+from stillwell.contract.load import parse
 from stillwell.engines import embedded
 from stillwell.engines.base import EpochLimits, Job, Summary, Watch
 from stillwell.engines.spark import Engine, EngineOptions
+from stillwell.engines.spark.frame import count
 from stillwell.engines.spark.session import session
 from stillwell.engines.spark.table import register
 from tests.cases.case import Case, cases
@@ -76,7 +78,22 @@ def look(spark: Any, folder: Path) -> dict[str, Any]:
         for engine in ("embedded", "spark"):
             told = CliRunner().invoke(app, [*words, *(["--engine", "spark"] if engine == "spark" else [])])
             said.setdefault(data, {})[engine] = [told.exit_code, json.loads(told.stdout.splitlines()[-1])]
-    return {"read": read, "said": said}
+    return {"read": read, "said": said, "frames": frames(spark, folder)}
+
+
+def frames(spark: Any, folder: Path) -> dict[str, Any]:
+    """What is counted of a view that a query makes, and of one without rows."""
+    spark.read.parquet(*sorted(map(str, folder.glob("*.parquet")))).repartition(3, "id").createOrReplaceTempView(
+        "readings"
+    )
+    found = {}
+    for name, query in {"whole": "SELECT * FROM readings", "empty": "SELECT * FROM readings WHERE id < 0"}.items():
+        counts = count(spark.sql(query), parse(CONTRACT), samples=2)
+        found[name] = {
+            "counts": [counts.read, counts.accepted, counts.quarantined, counts.rules["value.range"].failed],
+            "seen": [[one.place, one.seen] for one in counts.samples.get("value.range", ())],
+        }
+    return found
 
 
 if __name__ == "__main__":

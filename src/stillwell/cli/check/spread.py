@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from stillwell._find import find
 from stillwell.cli._data import Data, legible
@@ -23,6 +22,7 @@ from stillwell.contract.model import Contract
 from stillwell.delivery.slice import Position
 from stillwell.errors import StillwellError, fail
 from stillwell.kernel import Kernel
+from stillwell.kernel.base import NOTHING
 from stillwell.kernel.counts import Counts, Example, added
 from stillwell.kernel.scan import Scan
 
@@ -101,7 +101,7 @@ def count_file(name: str, unit: str, path: Path | None, again: Callable[[], Sour
             _numbered(kernel.count(part.batch, judging.clock, samples=judging.samples), part.numbers)
             for part in data.parts()
         ]
-        parts = parts or [kernel.count(_NOTHING, judging.clock)]
+        parts = parts or [kernel.count(NOTHING, judging.clock)]
         return added(parts, [0] * len(parts), judging.samples)
 
 
@@ -115,17 +115,12 @@ def count_rows(name: str, again: Callable[[], Source], start: Position, end: int
             begins.append(at - start.offset)
             parts.append(kernel.count(chunk.table, judging.clock, samples=judging.samples))
             at += len(chunk.table)
-        parts, begins = (parts, begins) if parts else ([kernel.count(_NOTHING, judging.clock)], [0])
+        parts, begins = (parts, begins) if parts else ([kernel.count(NOTHING, judging.clock)], [0])
         return added(parts, begins, judging.samples)
 
 
 def _kernel(judging: Judging, source: Source) -> Kernel:
     return Kernel(parse(judging.contract), format=source.format, window=judging.window, threads=1)
-
-
-_NOTHING = pa.table(
-    {"partition": pa.array([], pa.int32()), "offset": pa.array([], pa.int64()), "payload": pa.array([], pa.binary())}
-)
 
 
 def _numbered(counts: Counts, numbers: npt.NDArray[np.int64]) -> Counts:

@@ -27,30 +27,38 @@ def spread(spark: Any, work: Sequence[Callable[[], Answer]]) -> list[Answer]:
     # One task for each piece, also where there are few of them.
     parted = frame.repartitionByRange(len(work), functions.col("number"))
     found = parted.mapInArrow(_done, "number int, answer binary").collect()
-    answers = {row["number"]: _loaded(row["answer"]) for row in found}
-    for number in sorted(answers):
-        versions, error, _ = answers[number]
-        if error is not None:
-            kind, problems = error
-            raise kind(problems)
-        if versions != VERSIONS:
-            what = f"An executor has {versions}, and this process {VERSIONS}: verdicts could differ."
-            raise fail(StillwellError, "other-versions", what, "Install the same versions on every machine.")
-    return [answers[number][2] for number in range(len(work))]
+    return [taken(row["answer"]) for row in sorted(found, key=lambda row: int(row["number"]))]
+
+
+def taken(content: bytes) -> Any:
+    """What a task answered.
+
+    Raises:
+        StillwellError: the one that it ended with; code `other-versions`, when it has other libraries than we.
+    """
+    versions, error, found = _loaded(content)
+    if error is not None:
+        kind, problems = error
+        raise kind(problems)
+    if versions != VERSIONS:
+        what = f"An executor has {versions}, and this process {VERSIONS}: verdicts could differ."
+        raise fail(StillwellError, "other-versions", what, "Install the same versions on every machine.")
+    return found
+
+
+def answer(piece: Callable[[], Any]) -> bytes:
+    """What a piece of work comes to, for `taken`: its answer or its error, and by which libraries."""
+    try:
+        return pickle.dumps((VERSIONS, None, piece()))
+    except StillwellError as error:
+        return pickle.dumps((VERSIONS, (type(error), error.problems), None))
 
 
 def _done(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         numbers, pieces = batch.column(0), batch.column(1).to_pylist()
-        answers = [pickle.dumps(_answer(_loaded(piece))) for piece in pieces]
+        answers = [answer(_loaded(piece)) for piece in pieces]
         yield pa.RecordBatch.from_arrays([numbers, pa.array(answers, pa.binary())], ["number", "answer"])
-
-
-def _answer(piece: Callable[[], Any]) -> tuple[Any, Any, Any]:
-    try:
-        return VERSIONS, None, piece()
-    except StillwellError as error:
-        return VERSIONS, (type(error), error.problems), None
 
 
 def _loaded(content: bytes) -> Any:
