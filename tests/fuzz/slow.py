@@ -28,7 +28,8 @@ OTHERS = "other_fields"
 def outcomes(spec: Spec, contract: Contract, table: pa.Table, form: Format) -> Iterator[Outcome | None]:
     """What becomes of each record of a batch; None where a rule cannot be computed."""
     record = table.schema.field("record").type if "record" in table.column_names else None
-    contract = contract if record is None else replace(contract, fields=tuple(_native(contract, record)))
+    fields = contract.fields if record is None else _native(contract, record)
+    contract = replace(contract, fields=tuple(_by_envelope(one) for one in fields))
     columns = {name: table[name].to_pylist() for name in table.column_names}
     for place in range(len(table)):
         row = {name: values[place] for name, values in columns.items()}
@@ -174,6 +175,12 @@ def _native(contract: Contract, record: pa.StructType) -> Iterator[Field]:
         here = [kinds[str(path.steps[0])] for path in one.paths if path.steps and str(path.steps[0]) in kinds]
         native = bool(here) and not any(_is_text(kind) or pa.types.is_nested(kind) for kind in here)
         yield replace(one, strict=one.strict and not native)
+
+
+def _by_envelope(one: Field) -> Field:
+    """The same of what the envelope holds typed; keys and topics are texts."""
+    native = bool(one.paths) and all(path.envelope not in (None, "key", "topic") for path in one.paths)
+    return replace(one, strict=one.strict and not native)
 
 
 def _is_text(kind: pa.DataType) -> bool:
