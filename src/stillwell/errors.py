@@ -68,6 +68,10 @@ class ConnectorError(StillwellError):
     """A source or sink that cannot be opened, read or written."""
 
 
+class Forgot(ConnectorError):
+    """A source that can be read and no longer has what it once gave: a file that rotated away, a version cleaned up."""
+
+
 class Fenced(StillwellError):
     """Somebody else moved this slice's mark: we no longer own it and may write nothing more for it."""
 

@@ -116,6 +116,26 @@ def test_before_the_first_run_it_creates_nothing_for_any_sink(stream, stillwell,
     assert sorted(here.rglob("*")) == before
 
 
+def test_a_source_that_is_gone_gives_no_verdict_but_for_that_of_the_ledger_alone_when_it_is_asked_for(
+    stream, stillwell, said
+):
+    here = stream(source="{files: {path: in.jsonl}}")
+    stillwell("generate", "--rows", "2000", "--out", "in.jsonl")
+    assert stillwell("run", "-q").exit_code == 0
+    assert stillwell("audit").exit_code == 0
+    (here / "in.jsonl").unlink()
+    result = stillwell("audit", "--json")
+    error = said(result.stdout, "error")
+    assert (result.exit_code, error["code"]) == (3, "no-file")
+    assert "✓" not in result.stderr
+    assert "stillwell audit --without-source" in error["fix"]
+    result = stillwell("audit", "--without-source", "--json")
+    found = said(result.stdout, "audit")
+    assert (result.exit_code, found["without_source"], found["holds"]) == (2, True, True)
+    assert (found["proved"], found["by_ledger"]) == (0, 2000)
+    assert "the source was left out" in result.stderr
+
+
 def test_a_sink_that_is_gone_lost_what_it_held(ran, stillwell, said):
     held = sorted(offset(line) for line in (ran / "quarantine.jsonl").read_text().splitlines())
     for path in ran.glob("quarantine.jsonl*"):

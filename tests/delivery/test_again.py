@@ -15,6 +15,7 @@ from stillwell.delivery.again import Again, Rejudge, read_again
 from stillwell.delivery.intent import Intent
 from stillwell.delivery.memory_ledger import MemoryLedger
 from stillwell.delivery.slice import Position, Slice
+from stillwell.errors import ConnectorError
 from stillwell.kernel import Kernel
 from stillwell.kernel.digest import Facts
 from tests.delivery.stage import BEGAN, STRICT, Stage, batch, contract
@@ -63,6 +64,23 @@ def test_a_source_that_never_ends_and_gives_nothing_is_not_waited_for_forever(mo
             return Chunk(table, {0: Position(self.given)})
 
     assert places(read_again(Endless(), intent((0, 1, 10)))) == [(0, 1), (0, 2)]
+
+
+def test_a_source_that_waits_for_others_is_no_source_that_has_no_more(monkeypatch):
+    monkeypatch.setattr(again, "PATIENCE", 0.05)
+
+    class Waiting:
+        finished, waits = False, "none of the brokers b:1 answers"
+
+        def seek(self, positions):
+            pass
+
+        def read(self, records):
+            return None
+
+    with pytest.raises(ConnectorError, match="none of the brokers b:1 answers") as caught:
+        read_again(Waiting(), intent((0, 0, 5)))
+    assert [one.code for one in caught.value.problems] == ["unreachable"]
 
 
 class Watched:

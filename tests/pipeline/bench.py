@@ -116,8 +116,8 @@ class Bench:
     def expire(self, *where: str, fuse: Fuse | None = None) -> list[Done]:
         return expire_from(self.plan(fuse), Selection.parse(where))
 
-    def audit(self) -> Audited:
-        return audit(self.plan())
+    def audit(self, *, without_source: bool = False) -> Audited:
+        return audit(self.plan(), without_source=without_source)
 
     def listed(self, *where: str) -> Listing:
         return listed(self.plan(), Selection.parse(where))

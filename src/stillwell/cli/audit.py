@@ -25,23 +25,39 @@ def audit(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As the runs had it; may be repeated.")
     ] = None,
+    without_source: Annotated[
+        bool, typer.Option("--without-source", help="Ask the ledger alone, where the source can no longer be read.")
+    ] = False,
     json: Json = False,
 ) -> Outcome:
     """Hold source, ledger and sinks against each other.
 
     What the source still has is read and judged again, and each sink must hold exactly those rows; for the rest the
     ledger's checksums must fit. Rows that came by a replay must have their record in the quarantine, rows that are
-    missing there must have expired. Exit code: 0 it holds, 1 it does not, 2 it holds but something is still unfinished.
+    missing there must have expired. Exit code: 0 it holds, 1 it does not, 2 it holds but something is still unfinished
+    or the source was left out, 3 it could not tell, as when the source cannot be read.
     """
     output = Output(json=json)
     made = planned(pipeline, settings or (), output)
-    found = prove(made)
+    found = prove(made, without_source=without_source)
+    if without_source:
+        left_out = "the source was left out: the sinks are held against the ledger's checksums alone"
+        output.say(output.paint(left_out, "warn"))
     _say(found, output)
     sums = {"proved": found.proved, "by_ledger": found.by_ledger, "forgotten": found.forgotten}
-    output.emit("audit", {"pipeline": made.pipeline.name, "holds": found.holds, **sums, **dataclasses.asdict(found)})
+    output.emit(
+        "audit",
+        {
+            "pipeline": made.pipeline.name,
+            "holds": found.holds,
+            "without_source": without_source,
+            **sums,
+            **dataclasses.asdict(found),
+        },
+    )
     if not found.holds:
         return Outcome.NO
-    return Outcome.WARNED if found.open or found.unfinished else Outcome.YES
+    return Outcome.WARNED if found.open or found.unfinished or without_source else Outcome.YES
 
 
 def _say(found: Audited, output: Output) -> None:

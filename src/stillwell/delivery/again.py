@@ -21,6 +21,7 @@ from stillwell.delivery.intent import Intent
 from stillwell.delivery.ledger import Ledger
 from stillwell.delivery.memory import Memory
 from stillwell.delivery.slice import Position
+from stillwell.errors import ConnectorError, fail
 from stillwell.kernel import Judged, Kernel
 
 CHUNK = 50_000
@@ -136,7 +137,11 @@ class Again:
                 ahead.cut = False
 
     def _read_on(self, ends: Mapping[int, int]) -> None:
-        """Read until all these ends are reached, or the source has no more."""
+        """Read until all these ends are reached, or the source has no more.
+
+        Raises:
+            ConnectorError: code `unreachable`, when it waits for others, so that nobody knows what it has.
+        """
         until = time.monotonic() + PATIENCE
         while any(self._ahead[partition].end.offset < end for partition, end in ends.items()):
             if self._source.finished:
@@ -147,6 +152,9 @@ class Again:
                     self._keep_it(partition, end, chunk.table, ends.get(partition, 0))
                 until = time.monotonic() + PATIENCE
             elif time.monotonic() > until:
+                if waits := getattr(self._source, "waits", ""):
+                    what = f"The source gave nothing for {PATIENCE:g} s: {waits}."
+                    raise fail(ConnectorError, "unreachable", what, "See that it answers, then start again.")
                 return
 
     def _keep_it(self, partition: int, end: Position, table: pa.Table, due: int) -> None:

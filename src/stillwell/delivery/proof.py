@@ -21,7 +21,7 @@ from stillwell.delivery.forgotten import Forgotten
 from stillwell.delivery.holdings import NOTHING, Holdings, Offsets, fingerprints
 from stillwell.delivery.intent import Intent
 from stillwell.delivery.slice import Slice, mark_name
-from stillwell.errors import StillwellError
+from stillwell.errors import Forgot
 from stillwell.kernel.base import Judged
 from stillwell.kernel.digest import identity_hashes, total
 
@@ -127,7 +127,11 @@ class Proof:
         self._forgotten_by: Counter[tuple[str, int]] = Counter()
 
     def run(self) -> Proved:
-        """Go through every slice, oldest first."""
+        """Go through every slice, oldest first.
+
+        Raises:
+            StillwellError: when the source cannot be read.
+        """
         reached: dict[int, int] = {}
         for intent in self._intents:
             for part in intent.slices:
@@ -212,12 +216,15 @@ class Proof:
                 self._findings += finding("lost", name, max(gone), np.zeros(0, np.int64), detail, count=over)
 
     def _again(self, intent: Intent) -> pa.Table | None:
-        """The records of an intent; None where the source no longer has them, as sources forget."""
+        """The records of an intent; None where the source no longer has them, as sources forget.
+
+        A source that cannot be read is another matter: whoever asked for a proof must hear of it.
+        """
         if self._source is None:
             return None
         try:
             return self._source.read(intent)
-        except StillwellError:
+        except Forgot:
             return None
 
     def _is_open(self, intent: Intent, part: Slice) -> bool:

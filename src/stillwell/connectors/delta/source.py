@@ -17,7 +17,7 @@ from stillwell.connectors import base
 from stillwell.connectors.base import Chunk, Place
 from stillwell.connectors.delta.table import library, local
 from stillwell.delivery.slice import Position
-from stillwell.errors import ConnectorError, fail
+from stillwell.errors import ConnectorError, Forgot, fail
 from stillwell.kernel.base import Format
 
 
@@ -136,7 +136,7 @@ class Source:
                 table.load_as_version(_version(at))
         except (deltalake.exceptions.DeltaError, ValueError, OSError) as error:
             raise fail(
-                ConnectorError,
+                Forgot,
                 "no-version",
                 f"{self._path} has nothing at {at}: {str(error).splitlines()[0]}",
                 f"Name a version up to {table.version():,}, or an instant such as 2026-01-31T12:00:00Z.",

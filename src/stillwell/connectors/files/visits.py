@@ -21,7 +21,7 @@ from stillwell.connectors.files.content import COMPRESSIONS
 from stillwell.connectors.files.journal import Journal, Turn
 from stillwell.connectors.files.known import File, met
 from stillwell.connectors.files.records import Records
-from stillwell.errors import ConnectorError, fail
+from stillwell.errors import Forgot, fail
 
 _LOG = logging.getLogger("stillwell.files")
 _QUIET = 5.0
@@ -168,7 +168,7 @@ class Visits:
         assert reader is not None
         if after is not None:
             raise fail(
-                ConnectorError,
+                Forgot,
                 "file-changed",
                 f"Records {offset:,} to {after:,} were read from {file.path}, which does not hold them any more.",
                 "Put the file back as it was, so that what was begun can be finished.",
@@ -257,7 +257,7 @@ class Visits:
             if file.inode == turn.identity[0] and path.exists() and file.is_at(path):
                 return file
         raise fail(
-            ConnectorError,
+            Forgot,
             "file-changed",
             f"{turn.path}, from which record {turn.offset:,} was read, is gone or was changed.",
             "Put the file back as it was, so that what was begun can be finished.",
