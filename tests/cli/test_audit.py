@@ -132,8 +132,34 @@ def test_a_source_that_is_gone_gives_no_verdict_but_for_that_of_the_ledger_alone
     result = stillwell("audit", "--without-source", "--json")
     found = said(result.stdout, "audit")
     assert (result.exit_code, found["without_source"], found["holds"]) == (2, True, True)
-    assert (found["proved"], found["by_ledger"]) == (0, 2000)
+    assert (found["proved"], found["by_ledger"], found["uncompared"]) == (0, 2000, found["accepted"])
+    held = f"✓ nothing lost, nothing doubled; the values of {found['accepted']:,} accepted rows could not be compared\n"
+    assert held in result.stderr
     assert "the source was left out" in result.stderr
+
+
+def test_that_nothing_is_altered_is_said_only_of_what_the_source_still_has(stream, stillwell, said):
+    here = stream(source="{files: {path: 'in-*.jsonl'}}", epoch="{records: 1000}")
+    for part in (1, 2):
+        stillwell("generate", "--rows", "1000", "--seed", str(part), "--out", f"in-{part}.jsonl")
+        assert stillwell("run", "-q").exit_code == 0
+    assert said(stillwell("audit", "--json").stdout, "audit")["uncompared"] == 0
+    (here / "in-1.jsonl").unlink()
+
+    def alter(lines):
+        row = json.loads(lines[5])
+        row["temperature"] += 0.01
+        lines[5] = json.dumps(row) + "\n"
+
+    changed(here / "accepted.jsonl", alter)
+    result = stillwell("audit", "--json")
+    found = said(result.stdout, "audit")
+    assert (result.exit_code, found["holds"], found["proved"], found["by_ledger"]) == (0, True, 1000, 1000)
+    assert 0 < found["uncompared"] < 1000
+    assert (
+        "✓ nothing lost, nothing doubled; nothing altered in 1,000 records that the source still has, "
+        f"the values of {found['uncompared']:,} accepted rows could not be compared\n"
+    ) in result.stderr
 
 
 def test_a_sink_that_is_gone_lost_what_it_held(ran, stillwell, said):

@@ -174,6 +174,11 @@ def test_a_source_that_forgot_its_beginning_leaves_the_rest_provable(stage):
     audited = stage.audit(stage.memory(table))
     assert audited.holds
     assert (audited.proved, audited.by_ledger) == (80, 40)
+    assert audited.uncompared == len([n for n in range(EPOCH) if n not in quarantined(stage)])
+    meddle(stage, "accepted", Change(alter=(3,)))
+    # Nobody can see it any more, and so nobody says that it is not there.
+    assert stage.audit(stage.memory(table)).uncompared == audited.uncompared
+    assert stage.audit(stage.memory(batch(RECORDS))).uncompared == 0
 
 
 def test_what_a_dead_run_declared_is_open_and_no_error(stage):

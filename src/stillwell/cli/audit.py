@@ -45,6 +45,7 @@ def audit(
         output.say(output.paint(left_out, "warn"))
     _say(found, output)
     sums = {"proved": found.proved, "by_ledger": found.by_ledger, "forgotten": found.forgotten}
+    sums |= {"uncompared": found.uncompared, "missed": found.missed}
     output.emit(
         "audit",
         {
@@ -80,7 +81,16 @@ def _say(found: Audited, output: Output) -> None:
     for finding in found.findings:
         output.say(output.paint("✗ ", "bad") + _told(finding))
     if found.holds:
-        output.say(output.paint("✓ nothing lost, nothing doubled, nothing altered", "good"))
+        output.say(output.paint(_held(found), "good"))
+
+
+def _held(found: Audited) -> str:
+    """The closing line: of values it claims only what was compared."""
+    if not found.by_ledger and not found.uncompared:
+        return "✓ nothing lost, nothing doubled, nothing altered"
+    told = f"nothing altered in {found.proved:,} records that the source still has" if found.proved else ""
+    gone = f"the values of {found.uncompared:,} accepted rows could not be compared" if found.uncompared else ""
+    return f"✓ nothing lost, nothing doubled; {', '.join(filter(None, (told, gone)))}".removesuffix("; ")
 
 
 def _rest(part: Partition) -> str:

@@ -36,6 +36,7 @@ class Audited:
 
     `accepted` are rows that came straight, `replayed` those that a replay took from the quarantine; `quarantined` rows
     are there, `expired` ones are not. `unfinished` names the replay or expiry that was killed and is still to be ended.
+    Of `uncompared_replayed` rows that a replay took the quarantine no longer has the record.
     """
 
     partitions: tuple[Partition, ...]
@@ -46,6 +47,7 @@ class Audited:
     replayed: int = 0
     expired: int = 0
     unfinished: str | None = None
+    uncompared_replayed: int = 0
 
     @property
     def proved(self) -> int:
@@ -61,6 +63,16 @@ class Audited:
     def forgotten(self) -> int:
         """Records whose row a sink let go of, as it does with old ones: nobody can tell whether it was right."""
         return sum(one.forgotten for one in self.partitions)
+
+    @property
+    def uncompared(self) -> int:
+        """Accepted rows that were counted, but whose values could be compared with nothing."""
+        return sum(one.uncompared for one in self.partitions) + self.uncompared_replayed
+
+    @property
+    def missed(self) -> int:
+        """Offsets that were gone from the source before they could be read."""
+        return sum(one.missed for one in self.partitions)
 
     @property
     def holds(self) -> bool:
@@ -145,6 +157,7 @@ class Audit:
             max((sum(len(held) for via, held in one.items() if via) for one in self._accepted.values()), default=0),
             sum(map(len, expired)),
             self._aftermath.unfinished if self._aftermath else None,
+            sum(one.uncompared for run in runs for one in run.partitions),
         )
 
     def _straight(self, name: str) -> Kept:

@@ -75,7 +75,8 @@ class Partition:
     """What was proved of one partition, in records: `proved` from the source, `by_ledger` where it no longer has them.
 
     Those that are `open` are still to be finished; of `missed` offsets the source had nothing when they were due. The
-    rows of those that are `forgotten` were let go of by a sink, as it does with old ones.
+    rows of those that are `forgotten` were let go of by a sink, as it does with old ones. Of `uncompared`
+    accepted rows the ledger knows the place alone: their values were compared with nothing.
     """
 
     partition: int
@@ -84,6 +85,7 @@ class Partition:
     open: int
     missed: int
     forgotten: int = 0
+    uncompared: int = 0
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ class Proof:
         self._by_ledger: Counter[int] = Counter()
         self._open: Counter[int] = Counter()
         self._forgotten: Counter[int] = Counter()
+        self._uncompared: Counter[int] = Counter()
         self._forgotten_by: Counter[tuple[str, int]] = Counter()
 
     def run(self) -> Proved:
@@ -142,13 +145,11 @@ class Proof:
         for name, kept in self._kept.items():
             for partition, offsets in kept.held.beyond(reached).items():
                 self._findings += finding("undeclared", name, partition, offsets)
-        parts = [
-            Partition(
-                one, self._proved[one], self._by_ledger[one], self._open[one], self._missed(one), self._forgotten[one]
-            )
-            for one in sorted(reached)
-        ]
-        return Proved(tuple(parts), tuple(self._findings))
+        return Proved(tuple(map(self._partition, sorted(reached))), tuple(self._findings))
+
+    def _partition(self, one: int) -> Partition:
+        proved, known, missed = self._proved[one], self._by_ledger[one], self._missed(one)
+        return Partition(one, proved, known, self._open[one], missed, self._forgotten[one], self._uncompared[one])
 
     def _missed(self, partition: int) -> int:
         return sum(gap.end - gap.start for one in self._intents for gap in one.gaps if gap.partition == partition)
@@ -187,14 +188,21 @@ class Proof:
                 detail = "other records than those that were judged"
                 self._findings += finding("source", intent.source, part.partition, offsets, detail)
             self._check_sums(part)
-            self._count(self._by_ledger, part, before)
+            accepted = self._count(self._by_ledger, part, before)
+            self._uncompared[part.partition] += part.facts.accepted - accepted
 
-    def _count(self, proved: Counter[int], part: Slice, before: Counter[tuple[str, int]]) -> None:
-        """Count the records of a slice as proved, but for those whose row some sink has forgotten since."""
+    def _count(self, proved: Counter[int], part: Slice, before: Counter[tuple[str, int]]) -> int:
+        """Count the records of a slice as proved, but for those whose row some sink has forgotten since.
+
+        Gives how many of these were accepted ones.
+        """
         one, gone = part.partition, self._forgotten_by - before
-        forgotten = sum(max(gone[name, one] for name in names) for names in (self._accepted, self._quarantine) if names)
-        self._forgotten[one] += forgotten
-        proved[one] += part.facts.read - forgotten
+        accepted, rest = (
+            max((gone[name, one] for name in names), default=0) for names in (self._accepted, self._quarantine)
+        )
+        self._forgotten[one] += accepted + rest
+        proved[one] += part.facts.read - accepted - rest
+        return accepted
 
     def _lose(self, name: str, part: Slice, offsets: Offsets, detail: str = "", count: int | None = None) -> None:
         """A sink lacks `count` rows, of which these are known: it forgot them, or they are lost."""
