@@ -19,7 +19,7 @@ from stillwell.cli._app import app
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "quarantine.md"
 
-_WIDE, _LONG = 116, 14
+_WIDE, _LONG = 150, 14
 
 PROSE = """\
 # The quarantine
@@ -110,9 +110,10 @@ deletes by hand is named as lost. In a Delta table the files of older versions s
 |---|---|---|---|
 | `replay` (or a try) | all pass, or none was open | none passes | some pass, some still fail |
 | `ls`, `show`, `expire` | done | | |
-| `audit` | it holds | it does not | it holds, and something is to be finished |
+| `audit` | it holds | it does not | it holds, with a warning: something is to be finished, records were gone before they could be read, or the source was left out |
 
-3 as ever: it could not be told. With `--json` the objects are `stillwell.quarantine/1`, `stillwell.quarantined/1`,
+3 as ever: it could not be told. So it is with `audit` where the source cannot be read: it is away, refuses us, is gone or is another
+one now. `stillwell audit --without-source` then says what the ledger alone can tell. With `--json` the objects are `stillwell.quarantine/1`, `stillwell.quarantined/1`,
 `stillwell.replay/1` and `stillwell.expiry/1`.
 
 ## Good to know

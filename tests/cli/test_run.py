@@ -11,10 +11,13 @@ import sys
 import time
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from stillwell.kernel.sequence import state
 from stillwell.pipeline.load import load
 from stillwell.pipeline.plan import plan
+from tests.cli.conftest import GOOD
+from tests.connectors.kafka.stage import admin, create, produce
 
 RUN = [sys.executable, "-c", "from stillwell.cli import main; main()"]
 
@@ -296,3 +299,25 @@ def test_a_full_disk_damages_nothing_and_with_room_the_next_run_goes_on(disk, st
     assert stillwell("run", "-q").exit_code == 0
     last = stillwell("audit", "--json")
     assert (last.exit_code, objects(last.stdout)[-1][1]["proved"]) == (0, records)
+
+
+def test_records_that_were_gone_before_they_could_be_read_are_a_warning_of_run_and_audit(
+    kafka, topic, stream, stillwell, objects
+):
+    create(kafka, topic)
+    stream(source=json.dumps({"kafka": {"brokers": kafka.address, "topic": topic, "until": "end"}}))
+    payloads = [json.dumps(GOOD).encode()] * 10
+    produce(kafka, topic, payloads)
+    assert stillwell("run", "-q").exit_code == 0
+    assert stillwell("audit").exit_code == 0
+    produce(kafka, topic, payloads)
+    for answer in admin(kafka).delete_records([TopicPartition(topic, 0, 13)]).values():
+        answer.result()
+    ran = stillwell("run", "-q", "--json")
+    assert (ran.exit_code, objects(ran.stdout)[-1][1]["read"]) == (2, 7)
+    assert "partition 0, offsets 10 to 12: gone before they could be read" in ran.stderr
+    assert stillwell("run", "-q").exit_code == 0
+    audit = stillwell("audit", "--json")
+    found = objects(audit.stdout)[-1][1]
+    assert (audit.exit_code, found["holds"], found["missed"]) == (2, True, 3)
+    assert "gone before they could be read: 3 offsets" in audit.stderr

@@ -34,8 +34,9 @@ def audit(
 
     What the source still has is read and judged again, and each sink must hold exactly those rows; for the rest the
     ledger's checksums must fit. Rows that came by a replay must have their record in the quarantine, rows that are
-    missing there must have expired. Exit code: 0 it holds, 1 it does not, 2 it holds but something is still unfinished
-    or the source was left out, 3 it could not tell, as when the source cannot be read.
+    missing there must have expired. Exit code: 0 it holds, 1 it does not, 2 it holds but something is still unfinished,
+    records were gone before they could be read, or the source was left out, 3 it could not tell, as when the source
+    cannot be read.
     """
     output = Output(json=json)
     made = planned(pipeline, settings or (), output)
@@ -58,7 +59,7 @@ def audit(
     )
     if not found.holds:
         return Outcome.NO
-    return Outcome.WARNED if found.open or found.unfinished or without_source else Outcome.YES
+    return Outcome.WARNED if found.open or found.unfinished or found.missed or without_source else Outcome.YES
 
 
 def _say(found: Audited, output: Output) -> None:
@@ -73,6 +74,8 @@ def _say(found: Audited, output: Output) -> None:
         )
     for part in found.partitions if len(found.partitions) > 1 or any(one.missed for one in found.partitions) else ():
         output.say(f"  partition {part.partition:<4} proved {part.proved:,}{_rest(part)}")
+    if found.missed:
+        output.say(output.paint(f"gone before they could be read: {found.missed:,} offsets", "warn"))
     if found.open:
         output.say(output.paint(f"{found.open:,} records of an epoch that the next run will finish", "warn"))
     if found.unfinished:

@@ -42,7 +42,7 @@ def run(
 
     It starts where the last run ended, after finishing what that one had begun. One interruption (Ctrl-C) ends it after
     the open epoch. Exit code: 0 when it ended or was stopped, whatever was quarantined; 1 when a rule of severity fail,
-    of records or of windows, stopped it.
+    of records or of windows, stopped it; 2 when records were gone from the source before they could be read.
     """
     output = Output(json=json)
     if plan:
@@ -81,5 +81,5 @@ def run(
     if made.monitor is not None:
         say_watched(made.monitor, latest, output)
     output.emit("run", {"pipeline": made.pipeline.name, **summed(summary), "windows": watched_plain(made.monitor)})
-    broken = made.monitor is not None and made.monitor.stopped is not None
-    return Outcome.NO if summary.stopped is not None or broken else Outcome.YES
+    stopped = summary.stopped is not None or (made.monitor is not None and made.monitor.stopped is not None)
+    return Outcome.NO if stopped else Outcome.WARNED if summary.gaps else Outcome.YES
