@@ -152,8 +152,12 @@ def test_a_killed_replay_is_told_of_and_finished_by_the_next_verb(tmp_path, stil
     listed = stillwell("quarantine", "ls", bench.folder, "--json")
     assert said(listed.stdout, "quarantine")["unfinished"] == "replay-1"
     assert "replay-1 did not come to its end: stillwell quarantine replay" in listed.stderr
-    audited = stillwell("audit", bench.folder)
-    assert (audited.exit_code, "replay-1 did not end" in audited.stdout) == (2, True)
+    audited = stillwell("audit", bench.folder, "--json")
+    found = said(audited.stdout, "audit")
+    assert (audited.exit_code, found["open"], found["open_aftermath"]) == (2, 10, 10)
+    how = f"stillwell quarantine replay {bench.folder / 'pipeline.yml'} finishes it"
+    assert f"replay-1 did not end, 10 records of an epoch are begun: {how}" in audited.stderr
+    assert "the next run" not in audited.stderr
     result = stillwell("quarantine", "expire", bench.folder, "--where", "state=passed", "--json")
     assert "replay-1, which an earlier process had begun: 16 records were replayed, 8 of them pass" in result.stderr
     replayed, expired = objects(result.stdout)

@@ -70,7 +70,7 @@ def test_runs_that_share_a_source_run_together_and_neither_alone_nor_audited(tmp
     with run_lock("p", tmp_path, shared=True), run_lock("p", tmp_path, shared=True):
         with pytest.raises(PipelineError, match="runs already"), run_lock("p", tmp_path):
             pass
-        with pytest.raises(PipelineError, match="runs already"), still("p", tmp_path):
+        with pytest.raises(PipelineError, match="stop that process or wait until it ends"), still("p", tmp_path):
             pass
     with run_lock("p", tmp_path), pytest.raises(PipelineError, match="runs already"):
         run_lock("p", tmp_path, shared=True).__enter__()

@@ -53,6 +53,12 @@ def planned(path: Path | None, settings: Sequence[str], output: Output, engine: 
     return made
 
 
+def named(plan: Plan) -> str:
+    """The pipeline as a later command would name it, after a space; nothing where it is the one here."""
+    file = plan.pipeline.file
+    return "" if file == "pipeline.yml" else f" {file}"
+
+
 def watched(
     made: Plan,
     output: Output,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from stillwell.cli._pipeline import planned
+from stillwell.cli._pipeline import named, planned
 from stillwell.cli.base import Json, Outcome, Output, shown
 from stillwell.delivery.audit import Audited
 from stillwell.delivery.proof import Finding, Partition
@@ -44,7 +44,7 @@ def audit(
     if without_source:
         left_out = "the source was left out: the sinks are held against the ledger's checksums alone"
         output.say(output.paint(left_out, "warn"))
-    _say(found, output)
+    _say(found, output, named(made))
     sums = {"proved": found.proved, "by_ledger": found.by_ledger, "forgotten": found.forgotten}
     sums |= {"uncompared": found.uncompared, "missed": found.missed}
     output.emit(
@@ -62,7 +62,7 @@ def audit(
     return Outcome.WARNED if found.open or found.unfinished or found.missed or without_source else Outcome.YES
 
 
-def _say(found: Audited, output: Output) -> None:
+def _say(found: Audited, output: Output, place: str) -> None:
     more = f" + expired {found.expired:,}" if found.expired else ""
     output.say(f"accepted {found.accepted:,} rows + quarantined {found.quarantined:,} rows{more}")
     if found.replayed:
@@ -76,11 +76,13 @@ def _say(found: Audited, output: Output) -> None:
         output.say(f"  partition {part.partition:<4} proved {part.proved:,}{_rest(part)}")
     if found.missed:
         output.say(output.paint(f"gone before they could be read: {found.missed:,} offsets", "warn"))
-    if found.open:
-        output.say(output.paint(f"{found.open:,} records of an epoch that the next run will finish", "warn"))
+    if opened := found.open - found.open_aftermath:
+        output.say(output.paint(f"{opened:,} records of an epoch that the next run will finish", "warn"))
     if found.unfinished:
         verb = found.unfinished.partition("-")[0]
-        output.say(output.paint(f"{found.unfinished} did not end: stillwell quarantine {verb} finishes it", "warn"))
+        begun = f", {found.open_aftermath:,} records of an epoch are begun" if found.open_aftermath else ""
+        how = f"stillwell quarantine {verb}{place} finishes it"
+        output.say(output.paint(f"{found.unfinished} did not end{begun}: {how}", "warn"))
     for finding in found.findings:
         output.say(output.paint("✗ ", "bad") + _told(finding))
     if found.holds:

@@ -36,7 +36,8 @@ class Audited:
 
     `accepted` are rows that came straight, `replayed` those that a replay took from the quarantine; `quarantined` rows
     are there, `expired` ones are not. `unfinished` names the replay or expiry that was killed and is still to be ended.
-    Of `uncompared_replayed` rows that a replay took the quarantine no longer has the record.
+    Of `uncompared_replayed` rows that a replay took the quarantine no longer has the record. Of what is open,
+    `open_aftermath` is what replays and expiries have to finish.
     """
 
     partitions: tuple[Partition, ...]
@@ -48,6 +49,7 @@ class Audited:
     expired: int = 0
     unfinished: str | None = None
     uncompared_replayed: int = 0
+    open_aftermath: int = 0
 
     @property
     def proved(self) -> int:
@@ -158,6 +160,7 @@ class Audit:
             sum(map(len, expired)),
             self._aftermath.unfinished if self._aftermath else None,
             sum(one.uncompared for run in runs for one in run.partitions),
+            sum(one.open for one in runs),
         )
 
     def _straight(self, name: str) -> Kept:

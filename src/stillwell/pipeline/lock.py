@@ -16,6 +16,8 @@ from stillwell._hidden import make
 from stillwell.delivery.durable import writing
 from stillwell.errors import PipelineError, fail
 
+_ANOTHER = "Stop that run first, or give this pipeline a name and places of its own."
+
 
 @contextlib.contextmanager
 def run_lock(pipeline: str, state: Path, *, shared: bool = False) -> Iterator[None]:
@@ -43,18 +45,19 @@ def run_lock(pipeline: str, state: Path, *, shared: bool = False) -> Iterator[No
 
 @contextlib.contextmanager
 def still(pipeline: str, state: Path) -> Iterator[None]:
-    """Let no run begin while this lasts, and write nothing.
+    """Let no run begin while this lasts, and write nothing: what an audit needs.
 
     Raises:
         PipelineError: code `already-running`, when one is under way.
     """
     with contextlib.ExitStack() as open_files:
         with contextlib.suppress(FileNotFoundError):
-            _take(open_files.enter_context((state / "run.lock").open("rb", buffering=0)), pipeline)
+            fix = "An audit needs all to stand still: stop that process or wait until it ends, then audit again."
+            _take(open_files.enter_context((state / "run.lock").open("rb", buffering=0)), pipeline, fix=fix)
         yield
 
 
-def _take(file: FileIO, pipeline: str, *, shared: bool = False) -> None:
+def _take(file: FileIO, pipeline: str, *, shared: bool = False, fix: str = _ANOTHER) -> None:
     try:
         fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -63,5 +66,5 @@ def _take(file: FileIO, pipeline: str, *, shared: bool = False) -> None:
             PipelineError,
             "already-running",
             f"Pipeline `{pipeline}` runs already{f', as process {holder}' if holder else ''}.",
-            "Stop that run first, or give this pipeline a name and places of its own.",
+            fix,
         ) from None

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stillwell.cli._pipeline import named
 from stillwell.cli.base import Output
 from stillwell.delivery.selection import Selection
 from stillwell.pipeline.plan import Plan
@@ -46,12 +47,6 @@ def moment(time: dt.datetime | None) -> str:
 def instant(time: dt.datetime | None) -> str | None:
     """A time for machines."""
     return None if time is None else time.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
-
-
-def named(plan: Plan) -> str:
-    """The pipeline as a later command would name it, after a space; nothing where it is the one here."""
-    file = plan.pipeline.file
-    return "" if file == "pipeline.yml" else f" {file}"
 
 
 def unfinished(name: str, plan: Plan, output: Output) -> None:

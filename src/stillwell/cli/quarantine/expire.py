@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from stillwell.cli._pipeline import planned
+from stillwell.cli._pipeline import named, planned
 from stillwell.cli.base import Json, Outcome, Output
-from stillwell.cli.quarantine._asked import DryRun, File, Settings, Where, meant, moment, named, summed
+from stillwell.cli.quarantine._asked import DryRun, File, Settings, Where, meant, moment, summed
 from stillwell.contract.scalars import Unreadable, duration
 from stillwell.delivery.selection import Selection
 from stillwell.errors import StillwellError, fail

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from stillwell.cli._pipeline import planned
+from stillwell.cli._pipeline import named, planned
 from stillwell.cli.base import Json, Outcome, Output, shown
-from stillwell.cli.quarantine._asked import DryRun, File, Settings, Where, meant, named, summed
+from stillwell.cli.quarantine._asked import DryRun, File, Settings, Where, meant, summed
 from stillwell.contract.load import load
 from stillwell.kernel.base import Judged
 from stillwell.pipeline.quarantine.replay import Done, replay_out, try_replay
