@@ -108,7 +108,7 @@ deletes by hand is named as lost. In a Delta table the files of older versions s
 
 | | 0 | 1 | 2 |
 |---|---|---|---|
-| `replay` (or a try) | all pass, or none was open | none passes | some pass, some still fail |
+| `replay` (or a try) | all pass, or none was open | none passes | some pass (here, or of a killed one that was finished), some still fail |
 | `ls`, `show`, `expire` | done | | |
 | `audit` | it holds | it does not | it holds, with a warning: something is to be finished, records were gone before they could be read, or the source was left out |
 

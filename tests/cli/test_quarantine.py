@@ -166,6 +166,35 @@ def test_a_killed_replay_is_told_of_and_finished_by_the_next_verb(tmp_path, stil
     assert stillwell("audit", bench.folder).exit_code == 0
 
 
+def test_what_a_killed_replay_left_counts_when_all_else_still_fails(tmp_path, stillwell):
+    bench = Bench(tmp_path / "bench", "parquet")
+    bench.add([1, 50, 20] * 8)
+    bench.run()
+    bench.most(30)
+    with pytest.raises(Died):
+        bench.replay("rule=value.range", fuse=Fuse(6))
+    result = stillwell("quarantine", "replay", bench.folder)
+    assert "replay-1, which an earlier process had begun: 8 of 16 now pass" in result.stdout
+    assert (result.exit_code, "replay-2: 0 of 8 now pass" in result.stdout) == (2, True)
+    assert stillwell("quarantine", "replay", bench.folder).exit_code == 1
+
+
+def test_a_rule_or_field_that_nobody_knows_is_refused_by_a_replay_with_the_nearest(ran, stillwell):
+    result = stillwell("quarantine", "replay", "--where", "rule=t.rang", "--where", "field=pim", "--dry-run")
+    assert result.exit_code == 3
+    for said in ("No rule is called `t.rang`", "Did you mean `t.range`?", "No field is called `pim`", "`pin`?"):
+        assert said in result.stderr
+    assert stillwell("quarantine", "replay", "--where", "rule=nosuch.*").exit_code == 3
+    # The contract knows it, and no record is open by it.
+    assert stillwell("quarantine", "replay", "--where", "rule=h.type").exit_code == 0
+    contract = ran / "contract.yml"
+    contract.write_text(
+        contract.read_text().replace("pattern: 's[0-9]'", "").replace("string, required: true, }", "string}")
+    )
+    assert "pattern" not in contract.read_text()
+    assert "1 of 1 would pass" in stillwell("quarantine", "replay", "--where", "rule=id.pattern", "--dry-run").stdout
+
+
 def test_what_cannot_be_understood_is_refused_with_the_nearest_word(ran, stillwell):
     result = stillwell("quarantine", "ls", "--where", "rul=t.range")
     assert (result.exit_code, "Did you mean `rule`?" in result.stderr) == (3, True)

@@ -77,6 +77,15 @@ class Selection:
             for value in (values if isinstance(values, list) else [values])
         )
 
+    def unknown(self, rules: Iterable[str], fields: Iterable[str]) -> list[Problem]:
+        """A problem of code `bad-where` for each rule and field that is said and that none of these names fits."""
+        said = [("rule", one, rules) for one in self.rule] + [("field", _no_place(one), fields) for one in self.field]
+        return [
+            Problem("bad-where", f"No {kind} is called `{name}`.", did_you_mean(name, known), path="--where")
+            for kind, name, known in said
+            if not any(re.fullmatch(re.escape(name).replace(r"\*", ".*"), one, re.DOTALL) for one in known)
+        ]
+
     def to_json(self) -> str:
         """Plain JSON of what is said."""
         plain = {name: value for name, value in dataclasses.asdict(self).items() if value not in ((), None)}

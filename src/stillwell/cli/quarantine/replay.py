@@ -12,6 +12,7 @@ from stillwell.cli.base import Json, Outcome, Output, shown
 from stillwell.cli.quarantine._asked import DryRun, File, Settings, Where, meant, summed
 from stillwell.contract.load import load
 from stillwell.kernel.base import Judged
+from stillwell.pipeline.quarantine.listing import refuse_unknown
 from stillwell.pipeline.quarantine.replay import Done, replay_out, try_replay
 
 _RULES = 10
@@ -31,7 +32,8 @@ def replay(
 
     Each is judged as of its original ingest time, and accepted once, whatever dies on the way: the next replay first
     finishes a killed one. A record that still fails gets an outcome; all stay in the quarantine. A run may go on
-    meanwhile. Exit code: 0 all pass (or there was none), 2 some still fail, 1 none passes.
+    meanwhile. Exit code: 0 all pass (or there was none), 2 some still fail, 1 none passes, nor
+    did any of a killed replay that was finished.
     """
     output = Output(json=json)
     made = planned(pipeline, settings or (), output)
@@ -44,6 +46,7 @@ def replay(
         output.progress(f"{seen:,} records judged …")
 
     selection = meant(where)
+    refuse_unknown(made, selection, by or made.job.contract)
     done = [try_replay(made, selection, by, watch)] if dry_run else replay_out(made, selection, by, watch)
     output.progress("")
     for one in done:
@@ -52,10 +55,10 @@ def replay(
         output.emit("replay" if one.kind == "replay" else "expiry", {"pipeline": made.pipeline.name, **parts})
     if not dry_run and any(one.name for one in done):
         output.say(f"→ The proof: stillwell audit{named(made)}")
-    read, passed = done[-1].read, done[-1].passed
-    if passed == read:
+    if done[-1].passed == done[-1].read:
         return Outcome.YES
-    return Outcome.WARNED if passed else Outcome.NO
+    # What a killed one had begun and this one finished passes too.
+    return Outcome.WARNED if any(one.passed for one in done) else Outcome.NO
 
 
 def _say(done: Done, output: Output, *, dry_run: bool) -> None:

@@ -13,10 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwell.contract.load import parse
-from stillwell.contract.model import Field
+from stillwell.contract.model import Contract, Field
+from stillwell.contract.rules import rule_list
 from stillwell.delivery.choice import places
 from stillwell.delivery.outcomes import EXPIRED
 from stillwell.delivery.selection import Selection
+from stillwell.errors import StillwellError
 from stillwell.kernel.prepare import one_array
 from stillwell.pipeline.plan import Plan
 from stillwell.pipeline.quarantine.desk import Desk, desk
@@ -79,6 +81,25 @@ def listed(plan: Plan, selection: Selection) -> Listing:
         left = at.register.unfinished()
     ordered = sorted(rules.items(), key=lambda one: (-one[1].records, one[0]))
     return Listing(whole, dict(ordered), left.name if left else None, keyless)
+
+
+def refuse_unknown(plan: Plan, selection: Selection, contract: Contract) -> None:
+    """Refuse a selection by a rule or a field that neither a contract nor the quarantine has. Reads only.
+
+    Raises:
+        PipelineError: code `no-ledger`, when the pipeline has not run yet.
+        StillwellError: code `bad-where`, with the nearest name.
+    """
+    every = rule_list(contract)
+    rules = {one.name for one in every}
+    fields = {path for one in every for path in one.fields} | {one.name for one in contract.fields}
+    # The quarantine is read through only for a name that the contract does not have.
+    if selection.unknown(rules, fields):
+        held = listed(plan, Selection()).rules
+        rules |= {rule for rule, _ in held}
+        fields |= {field for _, several in held for field in several.split(",") if field}
+        if problems := selection.unknown(rules, fields):
+            raise StillwellError(problems)
 
 
 def _keyless(at: Desk, selection: Selection) -> int:
