@@ -72,6 +72,14 @@ class Forgot(ConnectorError):
     """A source that can be read and no longer has what it once gave: a file that rotated away, a version cleaned up."""
 
 
+class BadOption(ValueError):
+    """What a model of options raises for a value that cannot be: what is wrong, and by `fix` what would be right."""
+
+    def __init__(self, what: str, fix: str) -> None:
+        super().__init__(what)
+        self.fix = fix
+
+
 class Fenced(StillwellError):
     """Somebody else moved this slice's mark: we no longer own it and may write nothing more for it."""
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, SecretStr
 from stillwell.connectors.base import Options
 from stillwell.connectors.files.source import SourceOptions
 from stillwell.connectors.generator.options import GeneratorOptions
+from stillwell.connectors.kafka.options import SourceOptions as KafkaOptions
 from stillwell.connectors.parquet import SinkOptions
 from stillwell.contract.read import Problems
 from stillwell.errors import Problem
@@ -103,6 +104,35 @@ def test_what_the_model_finds_as_a_whole_is_its_own_sentence() -> None:
 
 def test_a_value_that_could_be_several_things_is_one_problem() -> None:
     assert one("{files: {path: {a: b}}}", SourceOptions)[:4] == ("bad-value", 5, 18, "source.files.path")
+
+
+@pytest.mark.parametrize(
+    ("told", "column", "path", "what", "fix"),
+    [
+        ("brokers: 'b:99999'", 27, ".brokers", "`b:99999` has no port that can be.", "Ports go from 1 to 65535."),
+        ("buffer: -16MiB", 42, ".buffer", "`-16MiB` is not a good value of `buffer`.", "such as 16MiB."),
+        ("start: {offsets: {0: -3}}", 55, ".start.offsets.0", "`-3` is not a good value", "greater than or equal to 0"),
+        ("start: {timestamp: '2931-01-01T00:00:00Z'}", 53, ".start.timestamp", "2931-01-01", "`start: latest`"),
+        (
+            "start: newest",
+            41,
+            ".start",
+            "`newest` is not one of earliest, latest, {timestamp: …}, {offsets: …}.",
+            "Known",
+        ),
+        ("topic: ''", 41, ".topic", "No topic is named.", "Name a topic"),
+        ("topic: '^a('", 41, ".topic", "`^a(` is no pattern: ", "Write a regular expression"),
+        ("partitions: [0], group: g", 10, "", "Partitions are told for one topic", "Leave `group` out"),
+        ("sasl: {mechanism: plain, user: u, password: '${P}'}", 10, "", "Sasl `plain` would", "Set `tls`, or use"),
+    ],
+)
+def test_an_error_says_what_would_be_right(told, column, path, what, fix) -> None:
+    brokers = "" if told.startswith("brokers") else "brokers: 'b:1', "
+    topic = "" if told.startswith("topic") else ", topic: t"
+    found = one(f"{{kafka: {{{brokers}{told}{topic}}}}}", KafkaOptions, P="swordfish")
+    assert found[:4] == ("bad-value", 5, column, f"source.kafka{path}" if path else "source.kafka")
+    assert found[4].startswith(what)
+    assert fix in found[5]
 
 
 def test_options_within_options_have_their_place() -> None:

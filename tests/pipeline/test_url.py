@@ -33,6 +33,8 @@ def test_references_are_filled_in_and_masked(tmp_path):
         ("delta://b:1/t", "not-supported", "delta"),
         ("kafka://b:1/t?begin=latest", "unknown-key", "begin"),
         ("kafka://b:1/t?start=middle", "bad-value", "middle"),
+        ("kafka://b:106301/t", "bad-value", "`b:106301` has no port that can be"),
+        ("kafka://b/t", "bad-value", "`b` is no address of a broker"),
         ("kafka://b:1/t?sasl.user=u&sasl.password=${NONE}", "unset", "NONE is not set"),
         ("kafka://b:1/t?sasl.user=u", "missing-key", "password"),
         ("kafka://b:1/t?sasl.user=u&sasl.password=in-clear", "secret", "`password` is written out"),

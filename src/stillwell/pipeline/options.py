@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from stillwell.contract.read import List, Map, Node, Problems
-from stillwell.errors import did_you_mean
+from stillwell.errors import BadOption, did_you_mean
 from stillwell.pipeline.model import Part
 from stillwell.pipeline.outside import Filled
 
@@ -76,8 +76,11 @@ def _words(faults: Sequence[Mapping[str, Any]], steps: Sequence[str | int]) -> t
         known = [word for fault in faults for word in _WORDS.findall(str(fault.get("ctx", {}).get("expected", "")))]
         return f"`{shown}` is not one of {', '.join(known)}.", did_you_mean(str(shown), known)
     if faults[0]["type"] == "value_error":
-        return f"{message[:1].upper()}{message[1:]}.", "Change it."
+        told = faults[0]["ctx"]["error"]
+        return f"{message[:1].upper()}{message[1:]}.", told.fix if isinstance(told, BadOption) else "Change it."
     what = f"`{shown}` is not a good value{f' of `{steps[-1]}`' if steps else ''}."
+    if faults[0]["type"].startswith("byte_size"):
+        return what, "Write a number of bytes, or one with its unit, such as 16MiB."
     return what if isinstance(given, str) else "This is not a good value.", f"{message.replace('Input', 'It', 1)}."
 
 

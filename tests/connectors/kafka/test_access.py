@@ -43,10 +43,15 @@ def test_brokers_in_one_text_or_as_a_list(tmp_path):
         assert keys(tmp_path, brokers=brokers)["bootstrap.servers"] == "a:1,b:2"
 
 
+@pytest.mark.parametrize("address", ["localhost:1", "my_host-1.example.org:65535", "127.0.0.1:9092", "[::1]:9092"])
+def test_addresses_are_host_and_port(address, tmp_path):
+    assert keys(tmp_path, brokers=address)["bootstrap.servers"] == address
+
+
 @pytest.mark.parametrize("key", [*(owned for owned in OWNED if not owned.endswith(".")), "ssl.ca.location", "error_cb"])
 def test_keys_that_are_our_own_are_refused_with_the_reason(key):
     with pytest.raises(ValidationError, match=f"`{key}` cannot be set here: "):
-        Access(brokers="b", config={key: "1"})
+        Access(brokers="b:1", config={key: "1"})
 
 
 def test_others_are_taken_as_they_are(tmp_path):
@@ -56,7 +61,15 @@ def test_others_are_taken_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"brokers": " "}, "at least one broker"),
+        ({"brokers": " "}, "no broker"),
+        ({"brokers": "b"}, "`b` is no address"),
+        ({"brokers": "b:1,c"}, "`c` is no address"),
+        ({"brokers": ["b:1", "c:x"]}, "`c:x` is no address"),
+        ({"brokers": "PLAINTEXT://b:1"}, "is no address"),
+        ({"brokers": "b:1/t"}, "is no address"),
+        ({"brokers": "b:0"}, "no port that can be"),
+        ({"brokers": "b:65536"}, "no port that can be"),
+        ({"brokers": "[::1]:106301"}, "no port that can be"),
         ({"tls": {"certificate": "c.pem"}}, "come together"),
         ({"tls": {"key": "k.pem"}}, "come together"),
         ({"sasl": {"mechanism": "plain", "user": "u", "password": "planted-secret"}}, "in clear"),
@@ -66,12 +79,12 @@ def test_others_are_taken_as_they_are(tmp_path):
 )
 def test_what_cannot_be_is_refused(options, said):
     with pytest.raises(ValidationError, match=said):
-        Access(**{"brokers": "b", **options})
+        Access(**{"brokers": "b:1", **options})
 
 
 def test_no_secret_is_shown():
     told = Access(
-        brokers="b",
+        brokers="b:1",
         tls={"certificate": "c", "key": PEM, "password": "planted-secret"},
         sasl={"user": "u", "password": "planted-secret"},
     )

@@ -14,13 +14,15 @@ from tests.connectors.suite import place
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"topic": ""}, "name a topic"),
-        ({"topic": []}, "name a topic"),
+        ({"topic": ""}, "no topic is named"),
+        ({"topic": []}, "no topic is named"),
         ({"topic": "^a("}, "`.a.` is no pattern"),
         ({"partitions": [0], "group": "g"}, "without a group"),
         ({"partitions": [0], "topic": ["a", "b"]}, "for one topic"),
         ({"partitions": [-1]}, "greater than or equal to 0"),
-        ({"start": "newest"}, "'earliest' or 'latest'"),
+        ({"start": "newest"}, "'earliest', 'latest', '{timestamp: …}' or '{offsets: …}'"),
+        ({"start": {"at": 1}}, "'earliest', 'latest', '{timestamp: …}' or '{offsets: …}'"),
+        ({"start": {"timestamp": "2931-01-01T00:00:00Z"}}, "2931-01-01T00:00:00.00:00 lies in the future"),
         ({"start": {"timestamp": "2026-01-01T00:00:00"}}, "timezone"),
         ({"start": {"offsets": {"0": 1}}, "topic": "^a"}, "for one topic"),
         ({"buffer": 10}, "greater than or equal"),
@@ -29,11 +31,11 @@ from tests.connectors.suite import place
 )
 def test_what_cannot_be_is_refused(options, said):
     with pytest.raises(ValidationError, match=said):
-        SourceOptions(**{"brokers": "b", "topic": "t", **options})
+        SourceOptions(**{"brokers": "b:1", "topic": "t", **options})
 
 
 def test_sizes_and_times_are_written_as_people_do():
-    told = SourceOptions(brokers="b", topic="t", buffer="64MiB", start={"timestamp": "2026-01-01T00:00:00Z"})
+    told = SourceOptions(brokers="b:1", topic="t", buffer="64MiB", start={"timestamp": "2026-01-01T00:00:00Z"})
     assert told.buffer == 64 << 20
     assert told.start.timestamp.year == 2026
 
@@ -41,6 +43,6 @@ def test_sizes_and_times_are_written_as_people_do():
 @pytest.mark.parametrize("form", ["parquet", "arrow", "csv", {"csv": {"delimiter": ";"}}])
 def test_a_message_is_one_record(form, tmp_path):
     with pytest.raises(ConnectorError) as caught:
-        Source(SourceOptions(brokers="b", topic="t", format=form), place(tmp_path))
+        Source(SourceOptions(brokers="b:1", topic="t", format=form), place(tmp_path))
     assert caught.value.problems[0].code == "unknown-format"
-    Source(SourceOptions(brokers="b", topic="t", format={"csv": {"header": ["a"]}}), place(tmp_path))
+    Source(SourceOptions(brokers="b:1", topic="t", format={"csv": {"header": ["a"]}}), place(tmp_path))

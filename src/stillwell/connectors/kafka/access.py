@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from stillwell.connectors.base import Options, Place
+from stillwell.errors import BadOption
 
 OWNED: Mapping[str, str] = {
     "bootstrap.servers": "write `brokers`",
@@ -40,6 +42,9 @@ ALLOWED = frozenset({"ssl.cipher.suites", "ssl.curves.list", "ssl.sigalgs.list",
 
 PEM = "-----BEGIN"
 
+_ADDRESS = re.compile(r"(?:[\w.-]+|\[[^\[\]\s/@]+\]):(?P<port>[0-9]+)")
+_PORTS = range(1, 1 << 16)
+
 
 class Tls(Options):
     """PEM files, or their text: `ca` that signed the brokers (the system's if absent); our own `certificate` and `key`.
@@ -55,7 +60,7 @@ class Tls(Options):
     @model_validator(mode="after")
     def _pair(self) -> Tls:
         if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key come together: name both, which may be one file")
+            raise BadOption("certificate and key come together", "Name both; they may be one file.")
         return self
 
 
@@ -82,7 +87,14 @@ class Access(Options):
     @classmethod
     def _some(cls, brokers: str | list[str]) -> str | list[str]:
         if not addresses(brokers):
-            raise ValueError("name at least one broker, as host:port")
+            raise BadOption("no broker is named", "Name at least one, as host:port.")
+        for one in addresses(brokers):
+            found = _ADDRESS.fullmatch(one)
+            if not found:
+                raise BadOption(f"`{one}` is no address of a broker", "Write host:port, such as broker1:9092.")
+            # The client would take the port modulo 65,536, and so knock at another door.
+            if len(found["port"]) > 5 or int(found["port"]) not in _PORTS:
+                raise BadOption(f"`{one}` has no port that can be", "Ports go from 1 to 65535.")
         return brokers
 
     @field_validator("config")
@@ -91,13 +103,13 @@ class Access(Options):
         for key in config:
             why = _owner(key)
             if why:
-                raise ValueError(f"`{key}` cannot be set here: {why}")
+                raise BadOption(f"`{key}` cannot be set here: {why}", f"Take `{key}` out of `config`.")
         return config
 
     @model_validator(mode="after")
     def _never_in_clear(self) -> Access:
         if self.sasl and self.sasl.mechanism == "plain" and not self.tls:
-            raise ValueError("sasl `plain` would send the password in clear: set `tls`, or use scram-sha-512")
+            raise BadOption("sasl `plain` would send the password in clear", "Set `tls`, or use scram-sha-512.")
         return self
 
 

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, ByteSize, Field, NonNegativeInt, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    ByteSize,
+    Discriminator,
+    Field,
+    NonNegativeInt,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from stillwell.connectors.base import Options
 from stillwell.connectors.kafka.access import Access
+from stillwell.errors import BadOption
 
 
 class FromTime(Options):
@@ -16,11 +28,43 @@ class FromTime(Options):
 
     timestamp: AwareDatetime
 
+    @field_validator("timestamp")
+    @classmethod
+    def _been(cls, timestamp: datetime) -> datetime:
+        # Brokers have no record of that time and so would answer as for `latest`, whose records are of before it.
+        if timestamp > datetime.now(UTC):
+            what = f"{timestamp.isoformat()} lies in the future: no record could be found by it"
+            raise BadOption(what, "Write an instant that has been, or `start: latest`.")
+        return timestamp
+
 
 class FromOffsets(Options):
     """Start at these offsets, by partition; a partition that is not named starts at its earliest."""
 
     offsets: dict[NonNegativeInt, NonNegativeInt]
+
+
+def _kind(told: object) -> str | None:
+    """Which way to start this is, such that only what is wrong with that one is told; None for none."""
+    if isinstance(told, str):
+        return "word" if told in ("earliest", "latest") else None
+    for name, kind in (("timestamp", FromTime), ("offsets", FromOffsets)):
+        if isinstance(told, kind) or (isinstance(told, Mapping) and name in told):
+            return f"from {name}"
+    return None
+
+
+Start = Annotated[
+    Annotated[Literal["earliest", "latest"], Tag("word")]
+    | Annotated[FromTime, Tag("from timestamp")]
+    | Annotated[FromOffsets, Tag("from offsets")],
+    Discriminator(
+        _kind,
+        custom_error_type="literal_error",
+        custom_error_context={"expected": "'earliest', 'latest', '{timestamp: …}' or '{offsets: …}'"},
+    ),
+]
+"""Where a partition begins that was never read."""
 
 
 class SourceOptions(Access):
@@ -41,7 +85,7 @@ class SourceOptions(Access):
     topic: str | list[str]
     group: str | None = Field(None, min_length=1)
     partitions: list[NonNegativeInt] | None = Field(None, min_length=1)
-    start: Literal["earliest", "latest"] | FromTime | FromOffsets = "earliest"
+    start: Start = "earliest"
     until: Literal["end"] | None = None
     isolation: Literal["read_committed", "read_uncommitted"] = "read_committed"
     format: str | dict[str, object] = "json"
@@ -53,20 +97,23 @@ class SourceOptions(Access):
     def _readable(cls, topic: str | list[str]) -> str | list[str]:
         told = [topic] if isinstance(topic, str) else topic
         if not all(told) or not told:
-            raise ValueError("name a topic")
+            raise BadOption("no topic is named", "Name a topic, a list of them, or a pattern that begins with ^.")
         for one in told:
             if one.startswith("^"):
                 try:
                     re.compile(one)
                 except re.error as error:
-                    raise ValueError(f"`{one}` is no pattern: {error}") from None
+                    fix = "Write a regular expression, such as ^sensor-.*"
+                    raise BadOption(f"`{one}` is no pattern: {error}", fix) from None
         return topic
 
     @model_validator(mode="after")
     def _one_way(self) -> SourceOptions:
         one = isinstance(self.topic, str) and not self.topic.startswith("^")
         if self.partitions is not None and (self.group or not one):
-            raise ValueError("partitions are told for one topic and without a group, which shares all of them")
+            what = "partitions are told for one topic and without a group, which shares all of them"
+            raise BadOption(what, "Leave `group` out, and name one topic; or leave `partitions` out.")
         if isinstance(self.start, FromOffsets) and not one:
-            raise ValueError("start at offsets is for one topic, whose partitions they name")
+            what = "start at offsets is for one topic, whose partitions they name"
+            raise BadOption(what, "Name one topic, or start at a timestamp.")
         return self

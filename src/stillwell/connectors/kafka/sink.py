@@ -28,7 +28,7 @@ from stillwell.connectors.kafka.store import Store
 from stillwell.connectors.kafka.transaction import DEFAULTS, LARGEST, OWN, Message
 from stillwell.delivery.forgotten import NOTHING, Forgotten
 from stillwell.delivery.slice import Marks
-from stillwell.errors import ConnectorError, StillwellError, did_you_mean, fail
+from stillwell.errors import BadOption, ConnectorError, StillwellError, did_you_mean, fail
 from stillwell.kernel.program import TRACE_COLUMN
 
 _NAME = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9._-]{1,220}")
@@ -66,19 +66,20 @@ class SinkOptions(Access):
     @classmethod
     def _possible(cls, name: str | None) -> str | None:
         if name is not None and not _NAME.fullmatch(name):
-            raise ValueError(f"`{name}` is no name of a topic: letters, digits, `.`, `_` and `-`, up to 220 of them")
+            fix = "Write letters, digits, `.`, `_` and `-`, up to 220 of them."
+            raise BadOption(f"`{name}` is no name of a topic", fix)
         return name
 
     @model_validator(mode="after")
     def _apart(self) -> SinkOptions:
         if self.topic == self.marks:
-            raise ValueError("marks need a topic of their own")
+            raise BadOption("marks need a topic of their own", "Name another, or leave `marks` out.")
         for key, why in {
             "compression.type": "write `compression`",
             **dict.fromkeys(OWN, "the sink relies on it"),
         }.items():
             if key in self.config:
-                raise ValueError(f"`{key}` cannot be set here: {why}")
+                raise BadOption(f"`{key}` cannot be set here: {why}", f"Take `{key}` out of `config`.")
         return self
 
 
