@@ -140,7 +140,41 @@ def test_variables_are_read_from_the_file_that_is_named_and_the_environment_wins
     file = str(tmp_path / "p.yml")
     assert parse(PIPELINE, file=file, environment={}).source.options["path"] == "from the file"
     assert parse(PIPELINE, file=file, environment={"WHERE": "here"}).source.options["path"] == "here"
-    assert "from the file" not in parse(PIPELINE, file=file, environment={}).outside.mask("it is from the file.")
+    hidden = PIPELINE + "state: ${WHERE}\n"
+    assert "from the file" not in parse(hidden, file=file, environment={}).outside.mask("it is from the file.")
+
+
+KAFKA = """pipeline: p
+contract: c.yml
+source:
+  kafka:
+    brokers: ['${BROKER}', 'other:${PORT}']
+    topic: ${TOPIC}
+    group: ${GROUP}
+    sasl: {user: '${LOGIN}', password: '${PASSWORD}'}
+    config: {client.rack: '${RACK}'}
+accepted: {delta: {path: 's3://bucket/x?token=${TOKEN}'}}
+quarantine: {jsonl: {path: '${LAKE}/rejects.jsonl'}}
+"""
+GIVEN = {
+    "BROKER": "broker-1:9092", "PORT": "9093", "TOPIC": "readings", "GROUP": "swordfish", "LOGIN": "annabelle",
+    "PASSWORD": "swordfish", "RACK": "rack-one", "TOKEN": "to-let-in", "LAKE": "s3://key:secret@lake",
+}  # fmt: skip
+
+
+def test_where_something_is_can_be_shown_unless_it_is_also_a_secret() -> None:
+    outside = parse(KAFKA, environment=GIVEN).outside
+    for shown in ("BROKER", "PORT", "TOPIC"):
+        assert outside.mask(f"at {GIVEN[shown]}") == f"at {GIVEN[shown]}"
+    for name in ("GROUP", "LOGIN", "PASSWORD", "RACK", "TOKEN", "LAKE"):
+        assert GIVEN[name] not in outside.mask(f"at {GIVEN[name]}")
+
+
+def test_what_comes_from_a_file_is_a_secret_wherever_it_stands(tmp_path) -> None:
+    (tmp_path / "topic").write_text("readings")
+    text = KAFKA.replace("${TOPIC}", "${file:topic}")
+    outside = parse(text, file=str(tmp_path / "p.yml"), environment=GIVEN).outside
+    assert outside.mask("at readings") == "at ${file:topic}"
 
 
 def test_a_file_of_variables_is_not_read_unless_it_is_named(tmp_path) -> None:

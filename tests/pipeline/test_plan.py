@@ -217,9 +217,15 @@ def test_the_columns_of_a_delta_table_are_known_before_it_is_opened(pipeline, fo
     assert "version 0" in planned.try_doors()[0]
 
 
-def test_values_from_outside_are_shown_at_no_door(pipeline, folder, monkeypatch) -> None:
-    monkeypatch.setenv("PLACE", "swordfish")
+def test_a_place_from_outside_is_shown_at_its_door(pipeline, folder, monkeypatch) -> None:
+    monkeypatch.setenv("PLACE", "somewhere")
     read = pipeline(accepted="{jsonl: {path: '${PLACE}/a.jsonl'}}")
+    assert f"{folder}/somewhere/a.jsonl (new)" in "\n".join(plan(read).try_doors())
+
+
+def test_what_may_be_secret_is_shown_at_no_door(pipeline, folder, monkeypatch) -> None:
+    monkeypatch.setenv("PLACE", "swordfish")
+    read = pipeline(accepted="{jsonl: {path: '${PLACE}/a.jsonl'}}", state="'state-${PLACE}'")
     assert "${PLACE}/a.jsonl (new)" in "\n".join(plan(read).try_doors())
     (folder / "swordfish").write_text("in the way")
     with pytest.raises(PipelineError) as caught:

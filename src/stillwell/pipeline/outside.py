@@ -21,6 +21,12 @@ _REFERENCE = re.compile(
 )
 _LONG = 6
 
+OPEN = frozenset({"brokers", "cluster", "group", "marks", "path", "table", "topic"})
+"""Options that say where something is: no secrets, and what a person must see to mend an address."""
+
+_OPTION = re.compile(r"(?:^|\.)(?P<name>\w+)(?:\[\d+\])?$")
+_LOGIN = re.compile(r"@|\?|://|\n")
+
 
 class Filled(str):
     """A text that came from outside, at least in part: `written` is what stands in the file, and all that is shown."""
@@ -43,7 +49,7 @@ class Filled(str):
 
 @dataclass(frozen=True)
 class Outside:
-    """The values that were filled in, each with the reference that stands for it."""
+    """The values that were filled in and may be secret, each with the reference that stands for it."""
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -90,7 +96,8 @@ def env_file(node: Node, folder: Path, problems: Problems) -> dict[str, str]:
 class Filler:
     """Replaces `${NAME}`, `${NAME:-default}`, `${file:path}` and `$$` in the texts of a tree that is already parsed.
 
-    As in a shell, the default also stands for an empty variable. `values` collects what was filled in.
+    As in a shell, the default also stands for an empty variable. `values` collects what was filled in and nobody may
+    see: a value that stands only in options of `OPEN`, and is no URL, is no secret.
     """
 
     environment: Mapping[str, str]
@@ -131,7 +138,8 @@ class Filler:
             return None
         value = self._file(found["file"], where, path) if found["file"] else self.environment.get(found["name"])
         if value:
-            self._keep(value, f"${{file:{found['file']}}}" if found["file"] else f"${{{found['name']}}}")
+            if found["file"] or not _is_open(path, f"{found.string} {value}"):
+                self._keep(value, f"${{file:{found['file']}}}" if found["file"] else f"${{{found['name']}}}")
             return value
         if found["name"] and found["else"]:
             return found["default"]
@@ -157,3 +165,9 @@ class Filler:
         for piece in (value, *value.splitlines()):
             if piece.strip():
                 self.values.setdefault(piece.strip(), reference)
+
+
+def _is_open(path: str, text: str) -> bool:
+    """Whether an option holds no secret: neither by its name nor, as URLs may, in its text."""
+    option = _OPTION.search(path)
+    return option is not None and option["name"] in OPEN and ".config." not in path and not _LOGIN.search(text)
