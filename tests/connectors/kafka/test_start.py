@@ -9,7 +9,19 @@ import pytest
 
 from stillwell.delivery.slice import Position
 from stillwell.errors import ConnectorError
-from tests.connectors.kafka.stage import Peer, count, create, numbers, opened, payloads, produce, read, records, steps
+from tests.connectors.kafka.stage import (
+    Peer,
+    count,
+    create,
+    numbers,
+    opened,
+    payloads,
+    produce,
+    read,
+    records,
+    source,
+    steps,
+)
 
 
 def test_latest_stays_where_it_was_at_the_first_start(kafka, topic, tmp_path):
@@ -62,6 +74,22 @@ def test_from_a_time_on(kafka, topic, tmp_path):
     assert opened(kafka, topic, tmp_path / "now", start={"timestamp": now}, until="end").finished
 
 
+def test_a_plan_says_where_a_first_run_would_begin(kafka, topic, tmp_path):
+    create(kafka, topic, 2)
+    for partition in range(2):
+        produce(kafka, topic, numbers(4), partition)
+    now = dt.datetime.now(dt.UTC).isoformat()
+    for start, said in (
+        ("latest", "from latest: about 0 of them"),
+        ({"timestamp": "2001-01-01T00:00:00Z"}, "from 2001-01-01T00:00:00+00:00: about 8 of them"),
+        ({"timestamp": now}, f"from {now}: about 0 of them"),
+        ({"offsets": {0: 3}}, "from the offsets of `start`: about 5 of them"),
+    ):
+        told = source(kafka, topic, tmp_path, start=start).check()
+        assert f"(2 partitions, about 8 records; where nothing was read yet, {said}) of cluster" in told
+    assert "(2 partitions, about 8 records) of" in source(kafka, topic, tmp_path).check()
+
+
 def test_at_offsets(kafka, topic, tmp_path):
     create(kafka, topic, 2)
     for partition in range(2):
@@ -75,8 +103,15 @@ def test_at_offsets(kafka, topic, tmp_path):
     # Without them, what was read by them is found again: an audit, and a recovery, begin where the run began.
     found = opened(kafka, topic, tmp_path, until="end")
     assert sorted(records(read(found, count(99)))) == [(0, 3, b"3"), *((1, n, b"%d" % n) for n in range(4))]
-    with pytest.raises(ConnectorError, match="goes on at offset 99, but the topic ends at 4"):
-        read(opened(kafka, topic, tmp_path, start={"offsets": {0: 99}}), count(9))
+    for offsets, said in (
+        ({0: 99}, f"`start` asks for offset 99 of topic {topic}, partition 0, which ends at 4."),
+        ({7: 0}, "`start` names partition 7, which the topic does not have."),
+    ):
+        wrong = source(kafka, topic, tmp_path, start={"offsets": offsets})
+        for refused in (wrong.check, lambda wrong=wrong: (wrong.open(), wrong.seek({}))):
+            with pytest.raises(ConnectorError) as caught:
+                refused()
+            assert [(one.code, one.what) for one in caught.value.problems] == [("bad-option", said)]
     # What was a slip can be mended.
     found = opened(kafka, topic, tmp_path, **told)
     assert (0, 3, b"3") in records(read(found, count(99)))

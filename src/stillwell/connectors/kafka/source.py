@@ -84,11 +84,12 @@ class Source:
         ends = offsets(self._cluster, places, "latest", committed=False)
         begins = offsets(self._cluster, places, "earliest", committed=False)
         count = sum(ends[place] - begins[place] for place in places)
+        start = self._start.said(set(self._ours()), begins, ends)
         topics = ", ".join(self._selection.told)
         partitions = f"{len(places):,} partition{'s' * (len(places) != 1)}"
         group = f", shared in group {self._options.group}" if self._options.group else ""
         return (
-            f"{self._format.name} from Kafka topic {topics} ({partitions}, about {count:,} records) "
+            f"{self._format.name} from Kafka topic {topics} ({partitions}, about {count:,} records{start}) "
             f"of cluster {cluster} at {self._cluster.brokers}{group}"
         )
 

@@ -19,6 +19,7 @@ from stillwell.connectors.kafka.client import Cluster, library
 from stillwell.connectors.kafka.options import FromOffsets, FromTime, SourceOptions
 from stillwell.connectors.kafka.topics import Numbering, Place, forbidden, offsets
 from stillwell.delivery.durable import make_folder, replace, writing
+from stillwell.errors import ConnectorError, fail
 
 _NOTE = re.compile(r"stillwell begins at (\d+)")
 
@@ -105,6 +106,7 @@ class Start:
         if isinstance(self._told, FromOffsets):
             # Offsets that are written down count as they are; they are kept for when they are not there any more.
             known = {number: offset for number, offset in known.items() if number not in self._told.offsets}
+        self._refuse_beyond(numbers)
         missing = numbers - known.keys()
         if not self.kept:
             known |= self._now(missing)
@@ -115,6 +117,33 @@ class Start:
             notes.save(found, self._numbering)
             known = found | known
         return {number: known[number] for number in numbers}
+
+    def said(self, numbers: set[int], begins: Mapping[Place, int], ends: Mapping[Place, int]) -> str:
+        """Where these partitions would begin that were never read, and how many records follow; nothing for all."""
+        if not self.kept:
+            return ""
+        self._refuse_beyond(numbers)
+        firsts = {place: at for number, at in self._now(numbers).items() if (place := self._numbering.place(number))}
+        count = sum(max(0, ends[place] - max(at, begins[place])) for place, at in firsts.items())
+        words = "the offsets of `start`" if isinstance(self._told, FromOffsets) else str(self._told)
+        words = self._told.timestamp.isoformat() if isinstance(self._told, FromTime) else words
+        return f"; where nothing was read yet, from {words}: about {count:,} of them"
+
+    def _refuse_beyond(self, numbers: set[int]) -> None:
+        """Refuse offsets that are not there: of partitions that there are none of, or beyond the end."""
+        told = self._told.offsets if isinstance(self._told, FromOffsets) else {}
+        every = self._numbering.all()
+        for number in sorted(told.keys() - every):
+            what = f"`start` names partition {number}, which the topic does not have."
+            raise fail(ConnectorError, "bad-option", what, f"It has {len(every):,}, from 0 on.")
+        asked = {place: told[number] for number in numbers & told.keys() if (place := self._numbering.place(number))}
+        ends = offsets(self._cluster, asked, "latest", committed=False) if asked else {}
+        for (topic, partition), at in asked.items():
+            end = ends[topic, partition]
+            if at > end:
+                what = f"`start` asks for offset {at:,} of topic {topic}, partition {partition}, which ends at {end:,}."
+                fix = f"Write an offset up to {end}, where only what comes is read, or another `start`."
+                raise fail(ConnectorError, "bad-option", what, fix)
 
     def _now(self, numbers: set[int]) -> dict[int, int]:
         places = {place: number for number in numbers if (place := self._numbering.place(number))}
