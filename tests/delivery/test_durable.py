@@ -6,6 +6,7 @@ import errno
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,14 @@ def test_a_door_is_tried_without_being_opened(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ConnectorError, match="not a folder"):
         door(tmp_path / "file" / "x")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc")
+@pytest.mark.parametrize("below", ["x", "x/y/z"])
+def test_a_folder_that_takes_nothing_is_refused_whoever_asks(below):
+    with pytest.raises(ConnectorError, match=r"/proc takes nothing new|ermission") as caught:
+        door(Path("/proc") / below)
+    assert caught.value.problems[0].code == "unwritable"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to this user")

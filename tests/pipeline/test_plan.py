@@ -217,6 +217,14 @@ def test_the_columns_of_a_delta_table_are_known_before_it_is_opened(pipeline, fo
     assert "version 0" in planned.try_doors()[0]
 
 
+def test_a_place_that_takes_nothing_is_refused_before_a_run(pipeline, folder) -> None:
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(PipelineError) as caught:
+        plan(pipeline(accepted="{jsonl: {path: /proc/stillwell/a.jsonl}}")).try_doors()
+    assert [(one.code, one.path) for one in caught.value.problems] == [("unwritable", "accepted.jsonl")]
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_a_place_from_outside_is_shown_at_its_door(pipeline, folder, monkeypatch) -> None:
     monkeypatch.setenv("PLACE", "somewhere")
     read = pipeline(accepted="{jsonl: {path: '${PLACE}/a.jsonl'}}")

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def refusal(path: Path, error: Exception) -> ConnectorError:
 
 
 def door(path: Path) -> None:
-    """Refuse a place that could not be written, without writing: its nearest existing folder must let us in.
+    """Refuse a place that could not be written, and leave nothing: its nearest existing folder must let us in.
 
     Raises:
         ConnectorError: code `unwritable`.
@@ -62,6 +63,12 @@ def door(path: Path) -> None:
         raise refusal(path, NotADirectoryError(errno.ENOTDIR, f"{above} is not a folder"))
     if not os.access(path if path.exists() else above, os.W_OK):
         raise refusal(path, PermissionError(errno.EACCES, "permission denied"))
+    if not path.exists():
+        # Rights are not all: /proc lets root in and takes nothing. Only trying tells.
+        try:
+            Path(tempfile.mkdtemp(prefix=".stillwell-", dir=above)).rmdir()
+        except OSError as error:
+            raise refusal(path, OSError(error.errno, f"{above} takes nothing new ({error.strerror})")) from error
 
 
 def sync_folder(folder: Path) -> None:
