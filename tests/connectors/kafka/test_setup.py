@@ -25,19 +25,22 @@ def test_topics_are_made_as_told_and_marks_are_kept_for_ever(opened, kafka, topi
     opened(create={"partitions": 3, "replication": 1, "config": {"retention.ms": 172_800_000}})
     assert outside.settings(kafka, topic)["retention.ms"] == "172800000"
     assert outside.settings(kafka, f"{topic}.marks")["cleanup.policy"] == "compact"
-    assert opened().check(SCHEMA) == f"Kafka topic {topic} (3 partitions, kept for 2 days)"
+    assert opened().check(SCHEMA) == f"Kafka topic {topic} (3 partitions, kept for 2 days) at {kafka.address}"
 
 
 def test_dead_letters_are_kept_for_ever_and_may_be_large(opened, kafka, topic):
     told = opened(LETTERS).check(LETTERS)
-    assert told == f"dead letters to Kafka topic {topic} (1 partition, records up to 16,711,680 bytes)"
+    assert (
+        told == f"dead letters to Kafka topic {topic} (1 partition, records up to 16,711,680 bytes) at {kafka.address}"
+    )
     assert outside.settings(kafka, topic)["retention.ms"] == "-1"
 
 
 def test_what_existing_topics_forget_or_refuse_is_said_beforehand(kafka, topic, tmp_path):
     outside.create(kafka, topic, **{"retention.ms": "43200000", "max.message.bytes": "100000"})
     told = build(Sink, {"brokers": kafka.address, "topic": topic}, tmp_path).check(LETTERS)
-    assert told == f"dead letters to Kafka topic {topic} (1 partition, kept for 0.5 days, records up to 34,464 bytes)"
+    forgets = "1 partition, kept for 0.5 days, records up to 34,464 bytes"
+    assert told == f"dead letters to Kafka topic {topic} ({forgets}) at {kafka.address}"
 
 
 def test_without_leave_nothing_is_made(kafka, topic, tmp_path):

@@ -46,8 +46,8 @@ def test_it_is_durable(check, kafka, topic, tmp_path):
 
 def test_check_makes_no_topic_and_says_what_would_be_made(kafka, topic, tmp_path):
     sink = build(Sink, sink_options(kafka, topic), tmp_path)
-    assert sink.check(SCHEMA) == f"Kafka topic {topic} (new)"
-    assert sink.check(LETTERS) == f"dead letters to Kafka topic {topic} (new)"
+    assert sink.check(SCHEMA) == f"Kafka topic {topic} (new) at {kafka.address}"
+    assert sink.check(LETTERS) == f"dead letters to Kafka topic {topic} (new) at {kafka.address}"
     assert sink.ledger().intents() == []
     assert not any(outside.exists(kafka, name) for name in (topic, f"{topic}.marks", f"{topic}.ledger"))
 

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, R
 from stillwell.connectors.kafka import client
 from stillwell.connectors.kafka.trouble import Trouble
 from stillwell.errors import ConnectorError
-from tests.connectors.kafka.stage import admin, create, source
+from tests.connectors.kafka.stage import Peer, admin, create, source, steps
 from tests.services import stranger
 
 SECRET = "planted-s3cret"
@@ -109,16 +109,31 @@ def test_who_is_refused_is_told_why(door, kafka, topic, tmp_path, everything_sho
     assert errors == ""
 
 
-def test_who_may_not_see_a_topic_is_told_so(kafka, topic, tmp_path, everything_shown):
-    create(kafka, topic)
+def denied(kafka, kind, name):
+    """Close something of this name to the lab's user; the options with which that user comes."""
     rule = AclBinding(
-        ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, f"User:{kafka.user}", "*", AclOperation.ALL,
-        AclPermissionType.DENY,
-    )  # fmt: skip
+        kind, name, ResourcePatternType.LITERAL, f"User:{kafka.user}", "*", AclOperation.ALL, AclPermissionType.DENY
+    )
     for one in admin(kafka).create_acls([rule]).values():
         one.result()
     sasl = {"mechanism": "scram-sha-256", "user": kafka.user, "password": kafka.password}
-    options = {"brokers": kafka.scram_address, "tls": {"ca": str(kafka.tls.ca)}, "sasl": sasl}
+    return {"brokers": kafka.scram_address, "tls": {"ca": str(kafka.tls.ca)}, "sasl": sasl}
+
+
+def test_who_may_not_use_a_group_is_told_which(kafka, topic, tmp_path):
+    create(kafka, topic)
+    peer = Peer(kafka, topic, tmp_path, {}, **denied(kafka, ResourceType.GROUP, topic))
+    with pytest.raises(ConnectorError) as caught:
+        steps([peer], lambda: False)
+    peer.source.close()
+    (problem,) = caught.value.problems
+    assert f"group {topic}: " in problem.what
+    assert "right to describe and read it" in problem.fix
+
+
+def test_who_may_not_see_a_topic_is_told_so(kafka, topic, tmp_path, everything_shown):
+    create(kafka, topic)
+    options = denied(kafka, ResourceType.TOPIC, topic)
 
     def check_for_a_while():
         # The rule is on its way.

@@ -58,7 +58,7 @@ class Member(Source):
         return self._partitions if self._let_go else super()._ours()
 
     def _notes(self) -> Notes:
-        return GroupNotes(self._cluster, self._consumer)
+        return GroupNotes(self._cluster, self._consumer, self._options.group or "")
 
     def _taken(self, consumer: Any, given: list[Any]) -> None:
         """The group gives us these; they are read once somebody says from where on."""

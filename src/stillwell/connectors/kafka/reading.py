@@ -44,7 +44,10 @@ class Reading:
     before anything is known of them.
     """
 
-    def __init__(self, cluster: Cluster, consumer: Any, numbering: Numbering, columns: Columns, buffer: int) -> None:
+    def __init__(
+        self, cluster: Cluster, consumer: Any, numbering: Numbering, columns: Columns, buffer: int, group: str = ""
+    ) -> None:
+        self._group = group
         self._cluster, self._consumer, self._numbering, self._columns = cluster, consumer, numbering, columns
         self._kafka = library()
         self._error = self._kafka.Message.error
@@ -147,7 +150,7 @@ class Reading:
         elif error.code() == codes._LOG_TRUNCATION and known:
             raise self._beyond(place, self._next[self._numbering.number(place)], message.offset())
         elif error.fatal() or error.name().endswith("AUTHORIZATION_FAILED") or error.code() == codes._BAD_MSG:
-            raise forbidden(self._cluster, f"topic {place[0]}" if place[0] else "group", error)
+            raise forbidden(self._cluster, f"topic {place[0]}" if place[0] else f"group {self._group}", error)
         return None
 
     def _catch_up(self) -> tuple[Gap, ...]:

@@ -97,12 +97,13 @@ class Setup:
             self._refuse_expiring(self._beside.settings())
         kind = "dead letters to Kafka topic" if are_letters(schema) else "Kafka topic"
         if topic is None:
-            return f"{kind} {self._rows.name} (new)"
+            return f"{kind} {self._rows.name} (new) at {self._cluster.brokers}"
         settings = self._rows.settings()
         self._refuse_compacted(settings)
         if self.lasting:
             self._refuse_forgetting(settings)
-        return f"{kind} {self._rows.name} ({_told(topic, settings, letters=are_letters(schema))})"
+        told = _told(topic, settings, letters=are_letters(schema))
+        return f"{kind} {self._rows.name} ({told}) at {self._cluster.brokers}"
 
     def make(self, schema: pa.Schema) -> pa.Schema:
         """Make the topics that are missing; the schema by which rows are written from now on."""

@@ -103,7 +103,8 @@ class Source:
         columns.wanted = self._wanted
         columns.stamped = self._survey.stamped
         self._consumer = self._cluster.consumer(self._keys())
-        self._reading = Reading(self._cluster, self._consumer, self._numbering, columns, self._options.buffer)
+        told = self._options.buffer, self._options.group or ""
+        self._reading = Reading(self._cluster, self._consumer, self._numbering, columns, *told)
         self._cluster.trouble.forget()
         self._cluster.trouble.running = True
 

@@ -56,8 +56,8 @@ class FileNotes:
 class GroupNotes:
     """With the committed offsets of the group: for processes that share partitions, on whichever machines."""
 
-    def __init__(self, cluster: Cluster, consumer: Any) -> None:
-        self._cluster, self._consumer = cluster, consumer
+    def __init__(self, cluster: Cluster, consumer: Any, group: str) -> None:
+        self._cluster, self._consumer, self._group = cluster, consumer, group
 
     def load(self, numbering: Numbering) -> dict[int, int]:
         """What the group's offsets say of all partitions there are."""
@@ -66,7 +66,7 @@ class GroupNotes:
         try:
             told = self._consumer.committed([kafka.TopicPartition(*place) for place in asked if place], timeout=10)
         except kafka.KafkaException as error:
-            raise forbidden(self._cluster, "offsets of the group", error.args[0]) from None
+            raise forbidden(self._cluster, f"offsets of group {self._group}", error.args[0]) from None
         notes = ((asked[one.topic, one.partition], _NOTE.search(one.metadata or "")) for one in told)
         return {number: int(note[1]) for number, note in notes if note}
 
