@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 
 import pytest
 
@@ -44,6 +45,17 @@ def test_a_start_and_a_number_of_sensors_are_kept_to(stillwell):
 
 def test_seconds_at_a_rate_are_a_number_of_records(stillwell):
     assert len(stillwell("generate", "--rate", 2000, "--seconds", 0.1).stdout.splitlines()) == 200
+
+
+def test_without_a_terminal_a_line_a_while_says_how_far_it_is(stillwell, monkeypatch):
+    told = "generate", "--rate", 2000, "--seconds", 0.1, "--faults", "none"
+    assert stillwell(*told).stderr == (ended := "200 records, 0 of them faulty, seed 7\n")
+    monkeypatch.setattr("stillwell.cli.generate.EVERY_LINE", 0.0)
+    result = stillwell(*told)
+    *lines, last = result.stderr.splitlines(keepends=True)
+    assert re.fullmatch(r"[\d,]+ records, [\d,]+ a second\n", lines[-1])
+    assert (last, len(result.stdout.splitlines())) == (ended, 200)
+    assert stillwell(*told, "--quiet").stderr == ended
 
 
 @pytest.mark.parametrize(

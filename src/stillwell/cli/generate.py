@@ -31,6 +31,9 @@ EXAMPLES = (
     "stillwell generate --rate 500 --out kafka://localhost:9092/sensor-topic",
 )
 
+EVERY_LINE = 30.0
+"""Seconds between two lines that say how far it is, where there is no terminal to draw on."""
+
 _ROWS = 10_000
 
 
@@ -53,6 +56,7 @@ def generate(
         str, typer.Option(metavar="FILE", help="Where to; - is standard output. .gz and .zst compress. Or kafka://…")
     ] = "-",
     truth: Annotated[Path | None, typer.Option(metavar="FILE", help="CSV with the true fault of each record.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only how it ended.")] = False,
     json: Json = False,
 ) -> Outcome:
     """Make sensor records, one JSON object a line, some of them with faults whose truth is known.
@@ -68,14 +72,14 @@ def generate(
     told["rows"] = _ROWS if rows is None and rate is None and seconds is None else rows
     told |= {"faults": _faults(faults)} if faults is not None else {}
     told |= {"start": instant(start, "--start")} if start is not None else {}
-    source = _Watched(_options(told), output)
+    source = _Watched(_options(told), quiet=quiet)
     with ExitStack() as open_files:
         beside = open_files.enter_context(_writable(truth)) if truth else None
         take = open_files.enter_context(_sent(out) if "://" in out else _lines(Path(out)))
         written = write_records(source, take, beside)
-    output.progress("")
+    source.people.progress("")
     injected = sum(source.faults.values())
-    Output(json=True).say(f"{written:,} records, {injected:,} of them faulty, seed {seed}")
+    source.people.say(f"{written:,} records, {injected:,} of them faulty, seed {seed}")
     output.emit(
         "generate",
         {
@@ -92,12 +96,14 @@ def generate(
 class _Watched(Source):
     """The generator, counting what it hands out and telling how far it is."""
 
-    def __init__(self, options: GeneratorOptions, output: Output) -> None:
+    def __init__(self, options: GeneratorOptions, *, quiet: bool) -> None:
         super().__init__(options, Place("generate", Path(), Path()))
         self.faults: Counter[str] = Counter()
-        self._output = output
+        # Standard output may be where the records go.
+        self.people = Output(json=True)
+        self._quiet = quiet
         self._made = 0
-        self._since = time.monotonic()
+        self._since = self._told = time.monotonic()
 
     def read(self, records: int) -> Chunk | None:
         """The next chunk."""
@@ -106,9 +112,17 @@ class _Watched(Source):
             self._made += len(chunk.table)
             counts = chunk.table["fault"].cast(pa.string()).drop_null().value_counts().to_pylist()
             self.faults.update({one["values"]: one["counts"] for one in counts})
-            pace = self._made / max(time.monotonic() - self._since, 1e-3)
-            self._output.progress(f"{self._made:,} records, {pace:,.0f} a second")
+            if not self._quiet:
+                self._tell(time.monotonic())
         return chunk
+
+    def _tell(self, now: float) -> None:
+        line = f"{self._made:,} records, {self._made / max(now - self._since, 1e-3):,.0f} a second"
+        if self.people.terminal:
+            self.people.progress(line)
+        elif now - self._told >= EVERY_LINE:
+            self._told = now
+            self.people.say(line)
 
 
 def _options(told: dict[str, Any]) -> GeneratorOptions:
