@@ -135,6 +135,12 @@ def test_an_error_says_what_would_be_right(told, column, path, what, fix) -> Non
     assert fix in found[5]
 
 
+def test_a_way_to_start_has_only_its_own_options() -> None:
+    found = one("{kafka: {brokers: 'b:1', topic: t, start: {timestamp: 2026-01-01T00:00:00Z, at: x}}}", KafkaOptions)
+    assert (found[0], found[3]) == ("unknown-key", "source.kafka.start.at")
+    assert found[4:] == ("`start` has no option `at`.", "Known: timestamp.")
+
+
 def test_options_within_options_have_their_place() -> None:
     options, problems = read("{x: {tls: {certificat: a}}}", WithTls)
     assert options is None

@@ -102,10 +102,15 @@ def _known(model: type[BaseModel], steps: Sequence[str | int]) -> list[str]:
     """The options that there are at the place of the last step."""
     for step in steps[:-1]:
         annotation = model.model_fields[str(step)].annotation if str(step) in model.model_fields else None
-        inner = [
-            one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, BaseModel)
-        ]
+        inner = _models(annotation)
         if not inner:
             break
         model = inner[0]
     return list(model.model_fields)
+
+
+def _models(annotation: object) -> list[type[BaseModel]]:
+    """The models that a value of this annotation may be."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for one in get_args(annotation) for model in _models(one)]

@@ -107,11 +107,15 @@ def test_at_offsets(kafka, topic, tmp_path):
         ({0: 99}, f"`start` asks for offset 99 of topic {topic}, partition 0, which ends at 4."),
         ({7: 0}, "`start` names partition 7, which the topic does not have."),
     ):
-        wrong = source(kafka, topic, tmp_path, start={"offsets": offsets})
+        wrong = source(kafka, topic, tmp_path / "new", start={"offsets": offsets})
         for refused in (wrong.check, lambda wrong=wrong: (wrong.open(), wrong.seek({}))):
             with pytest.raises(ConnectorError) as caught:
                 refused()
             assert [(one.code, one.what) for one in caught.value.problems] == [("bad-option", said)]
+    # Where a run has begun already, its marks count, and not `start`.
+    assert "(2 partitions" in source(kafka, topic, tmp_path, start={"offsets": {0: 99}}).check()
+    past = {0: Position(4), 1: Position(4)}
+    assert opened(kafka, topic, tmp_path, past, start={"offsets": {0: 99}}, until="end").finished
     # What was a slip can be mended.
     found = opened(kafka, topic, tmp_path, **told)
     assert (0, 3, b"3") in records(read(found, count(99)))

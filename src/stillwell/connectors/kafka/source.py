@@ -49,7 +49,7 @@ class Source:
         self._selection = Selection.of(options.topic)
         self._survey = Survey(self._cluster, self._selection, options.refresh)
         self._numbering = self._survey.numbering
-        self._start = Start(self._cluster, options, self._numbering)
+        self._start = Start(self._cluster, options, self._numbering, place.state)
         self._wanted: Collection[str] = ENVELOPE
         self._identity = ""
         self._begins: dict[int, int] = {}

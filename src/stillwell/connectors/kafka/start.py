@@ -90,8 +90,8 @@ def noted(ends: Mapping[int, int], begins: Mapping[int, int], numbering: Numberi
 class Start:
     """Finds where partitions begin."""
 
-    def __init__(self, cluster: Cluster, options: SourceOptions, numbering: Numbering) -> None:
-        self._cluster, self._numbering = cluster, numbering
+    def __init__(self, cluster: Cluster, options: SourceOptions, numbering: Numbering, state: Path) -> None:
+        self._cluster, self._numbering, self._state = cluster, numbering, state
         self._told = options.start
         self._committed = options.isolation == "read_committed"
 
@@ -122,7 +122,9 @@ class Start:
         """Where these partitions would begin that were never read, and how many records follow; nothing for all."""
         if not self.kept:
             return ""
-        self._refuse_beyond(numbers)
+        # Once something was read, the marks count: a topic that ends before `start` was cut, which reading tells.
+        if not any(self._state.glob("kafka-*.json")):
+            self._refuse_beyond(numbers)
         firsts = {place: at for number, at in self._now(numbers).items() if (place := self._numbering.place(number))}
         count = sum(max(0, ends[place] - max(at, begins[place])) for place, at in firsts.items())
         words = "the offsets of `start`" if isinstance(self._told, FromOffsets) else str(self._told)
@@ -131,7 +133,7 @@ class Start:
 
     def _refuse_beyond(self, numbers: set[int]) -> None:
         """Refuse offsets that are not there: of partitions that there are none of, or beyond the end."""
-        told = self._told.offsets if isinstance(self._told, FromOffsets) else {}
+        told = self._told.offsets if numbers and isinstance(self._told, FromOffsets) else {}
         every = self._numbering.all()
         for number in sorted(told.keys() - every):
             what = f"`start` names partition {number}, which the topic does not have."
