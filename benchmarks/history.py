@@ -94,7 +94,7 @@ def kept(keys: int) -> dict[str, float]:
         arrays = [array for one in sets for array in (one.hashes, one.words, one.touched, one.table)]
         end = Position(keys)
         began = time.perf_counter()
-        word = memory.save(memory.changes({0}), {0: end})
+        word = memory.save(memory.changes({0}), {0: end}).word
         saved = time.perf_counter()
         size = sum(path.stat().st_size for path in Path(folder).rglob("*.npz"))
         facts = Kernel(contract).judge(readings(1, 1), NOW).facts[0]
