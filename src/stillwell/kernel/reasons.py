@@ -102,6 +102,12 @@ def seen_key(rule: str, verdicts: Verdicts) -> str:
     return rule.split("[]", maxsplit=1)[0] + "."
 
 
+def repeated(text: str, count: int) -> pa.StringArray:
+    """The same text so many times."""
+    # With its type: to guess one, Arrow looks each time for a library that may not be there.
+    return pa.repeat(pa.scalar(text, pa.string()), count)
+
+
 def hash_value(value: str, key: bytes) -> str:
     """A keyed hash (HMAC-SHA-256, 16 hex digits) under which equal values can still be joined."""
     return hmac.digest(key, value.encode(), "sha256").hex()[:16]
@@ -153,7 +159,7 @@ def _lists(parts: list[_Part], length: int, kind: pa.StructType) -> pa.ListArray
             columns.append(pa.array(member, pa.string()).take(of_part))
         else:
             whole = [
-                pa.repeat(pa.scalar(one, pa.string()), len(part.rows)) if isinstance(one, str) else one
+                repeated(one, len(part.rows)) if isinstance(one, str) else one
                 for one, part in zip(member, parts, strict=True)
             ]
             columns.append(pa.concat_arrays(whole).take(pa.array(order)))

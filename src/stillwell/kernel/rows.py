@@ -16,7 +16,7 @@ from stillwell.kernel.base import ACCEPTED_TRACE, QUARANTINE_TRACE, REASON, REPA
 from stillwell.kernel.flags import Flags, Mask
 from stillwell.kernel.prepare import one_array
 from stillwell.kernel.program import TRACE_COLUMN, Program, quarantine_schema
-from stillwell.kernel.reasons import SHOWN, Explainer, PayloadSeen
+from stillwell.kernel.reasons import SHOWN, Explainer, PayloadSeen, repeated
 from stillwell.kernel.sql import OWN
 
 
@@ -119,7 +119,7 @@ def _repeated(text: str, count: int) -> pa.Array:
 
 @lru_cache(maxsize=8)
 def _so_often(text: str, count: int) -> pa.Array:
-    return pa.repeat(pa.scalar(text), count)
+    return repeated(text, count)
 
 
 def _texts(texts: pa.Array | None, chosen: pa.Array, count: int) -> pa.Array:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from stillwell.kernel.base import REASON
 from stillwell.kernel.flags import Flags
 from stillwell.kernel.prepare import one_array
-from stillwell.kernel.reasons import Explainer
+from stillwell.kernel.reasons import Explainer, repeated
 from stillwell.kernel.rows import Odd, together
 from stillwell.kernel.sequence.history import BROKEN, UNJUDGED, Said
 from stillwell.kernel.sequence.rules import Step, expected
@@ -79,16 +79,11 @@ def _reasons(step: Step, explainer: Explainer, records: pa.Table, before: npt.ND
         seen = pc.binary_join_element_wise(*columns, ", ", options=join)
     hidden = explainer.hides(rule)
     members = [
-        *(_repeated(text, count) for text in (rule.name, ",".join(rule.fields), rule.severity)),
+        *(repeated(text, count) for text in (rule.name, ",".join(rule.fields), rule.severity)),
         explainer.masked(rule, seen),
-        _repeated(rule.expected, count) if hidden else shown,
+        repeated(rule.expected, count) if hidden else shown,
     ]
     return pa.StructArray.from_arrays(members, fields=list(REASON))
-
-
-def _repeated(text: str, count: int) -> pa.StringArray:
-    # With its type: to guess one, Arrow looks each time for a library that may not be there.
-    return pa.repeat(pa.scalar(text, pa.string()), count)
 
 
 def _appended(lists: pa.ListArray, parts: Sequence[tuple[npt.NDArray[np.int64], pa.StructArray]]) -> pa.ListArray:
